@@ -1,1 +1,40 @@
-//! TODO
+//! What a command is, and every command on data: a family is a folder whose `mod.rs` is its table of rows.
+//!
+//! To add a command: write `family/name.rs` with one function `run`, add a row to the family's `TABLE`, add a transcript to
+//! `tests/transcripts/family.txt`. Arity errors, COMMAND, routing, metrics and the reference pages follow from the row.
+
+mod args;
+mod context;
+mod effects;
+mod fault;
+mod join;
+mod reach;
+mod spec;
+
+pub(crate) use args::{Args, Options};
+pub(crate) use context::Cx;
+pub(crate) use effects::Effects;
+pub(crate) use fault::Fault;
+pub(crate) use join::join;
+pub(crate) use reach::{Limits, Reach};
+pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec, Row, Run, Spec, Spread, keys_of};
+
+use crate::resp::Reply;
+
+/// Every family of data commands. The registry of the session is filled from this list and from the session's own tables.
+pub(crate) static FAMILIES: &[&[Row]] = &[];
+
+/// Runs one row. The one place where a row is called: by shards, by borrowers, later by scripts.
+///
+/// Whatever the row wrote before it found a fault is taken back. Says whether it succeeded.
+pub(crate) fn run(row: &Row, cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> bool {
+    let start = reply.mark();
+    match (row.run)(cx, args, reply) {
+        Ok(()) => true,
+        Err(fault) => {
+            reply.rewind(start); // a fault leaves nothing half written
+            reply.error(&fault.text());
+            false
+        }
+    }
+}

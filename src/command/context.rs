@@ -1,0 +1,311 @@
+//! What a command works with: the selected database, the time of its batch, the limits, and what it leaves behind.
+
+use crate::command::{Effects, Fault, Limits, Reach};
+use crate::store::types::Thresholds;
+use crate::store::{Database, Entry, EntryMut, Guard, Keep, Keyspace, Text, Typed, Value};
+use crate::time::UnixMillis;
+
+/// The context of one call. Everything a command may look at besides its words is here, so that the same command runs in a
+/// shard, in a borrower, in a script and in a test.
+pub(crate) struct Cx<'a> {
+    /// The time of the batch: every call of it sees the same.
+    pub(crate) now: UnixMillis,
+    /// What may grow how far. Copy the reference out first where an entry is held at the same time.
+    pub(crate) limits: &'a Limits,
+    pub(crate) effects: &'a mut Effects,
+    /// The client's selected database.
+    pub(crate) database: usize,
+    /// False for clients that asked CLIENT NO-TOUCH: their look-ups leave no trace on a key's access time.
+    pub(crate) touches: bool,
+    reach: Reach<'a>,
+    seed: &'a mut u64,
+}
+
+impl<'a> Cx<'a> {
+    pub(crate) fn new(reach: Reach<'a>, limits: &'a Limits, effects: &'a mut Effects, seed: &'a mut u64, now: UnixMillis) -> Cx<'a> {
+        Cx { now, limits, effects, database: 0, touches: true, reach, seed }
+    }
+
+    /// The thresholds of the packed forms, free of the borrow of `self`.
+    pub(crate) fn thresholds(&self) -> &'a Thresholds {
+        &self.limits.thresholds
+    }
+
+    /// The next number of a generator whose seed was handed in (splitmix64), so that a test or a simulation replays.
+    pub(crate) fn random(&mut self) -> u64 {
+        *self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = *self.seed;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Notes `count` changes to the data.
+    pub(crate) fn changed(&mut self, count: u64) {
+        self.effects.changed += count;
+    }
+
+    // Reading -----------------------------------------------------------------------------------------------------------------
+
+    /// The entry of a key, for a reader: counts a hit or a miss and refreshes the access time.
+    #[inline]
+    pub(crate) fn read(&mut self, key: &[u8]) -> Option<Entry<'_>> {
+        self.read_in(self.database, key)
+    }
+
+    /// As [`Cx::read`], in a database of the command's choosing.
+    #[inline]
+    pub(crate) fn read_in(&mut self, database: usize, key: &[u8]) -> Option<Entry<'_>> {
+        let (touches, now, limits) = (self.touches, self.now, self.limits);
+        self.drop_if_due(database, key);
+        let (hash, data) = locate(&mut self.reach, database, key);
+        let Some(mut entry) = data.find_mut(hash, key) else {
+            self.effects.misses += 1;
+            return None;
+        };
+        self.effects.hits += 1;
+        if touches {
+            let access = limits.touched(entry.access(), now);
+            entry.set_access(access);
+        }
+        Some(entry.into_entry())
+    }
+
+    /// The entry of a key for a command that looks at it without using it (TTL, TYPE, OBJECT): the access time stays.
+    pub(crate) fn peek(&mut self, key: &[u8]) -> Option<Entry<'_>> {
+        self.peek_in(self.database, key)
+    }
+
+    /// As [`Cx::peek`], in a database of the command's choosing.
+    pub(crate) fn peek_in(&mut self, database: usize, key: &[u8]) -> Option<Entry<'_>> {
+        self.drop_if_due(database, key);
+        let (hash, data) = locate(&mut self.reach, database, key);
+        let found = data.find(hash, key);
+        match found {
+            Some(_) => self.effects.hits += 1,
+            None => self.effects.misses += 1,
+        }
+        found
+    }
+
+    /// Whether the key is there; neither counted nor touched.
+    pub(crate) fn exists(&mut self, database: usize, key: &[u8]) -> bool {
+        self.drop_if_due(database, key);
+        let (hash, data) = locate(&mut self.reach, database, key);
+        data.find(hash, key).is_some()
+    }
+
+    /// The string at a key.
+    #[inline]
+    pub(crate) fn read_text(&mut self, key: &[u8]) -> Result<Option<Text<'_>>, Fault> {
+        match self.read(key) {
+            None => Ok(None),
+            Some(entry) => entry.into_text().map(Some).ok_or(Fault::WrongType),
+        }
+    }
+
+    /// The collection at a key.
+    pub(crate) fn read_as<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&T>, Fault> {
+        match self.read(key) {
+            None => Ok(None),
+            Some(entry) => entry.into_typed::<T>().map(Some).ok_or(Fault::WrongType),
+        }
+    }
+
+    // Writing -----------------------------------------------------------------------------------------------------------------
+
+    /// The entry of a key, to be changed. Neither a hit nor a miss: Redis counts readers only.
+    #[inline]
+    pub(crate) fn write(&mut self, key: &[u8]) -> Option<EntryMut<'_>> {
+        let (touches, now, limits, database) = (self.touches, self.now, self.limits, self.database);
+        self.drop_if_due(database, key);
+        let (hash, data) = locate(&mut self.reach, database, key);
+        let mut entry = data.find_mut(hash, key)?;
+        if touches {
+            let access = limits.touched(entry.access(), now);
+            entry.set_access(access);
+        }
+        Some(entry)
+    }
+
+    /// The collection at a key, to be changed.
+    pub(crate) fn edit_as<T: Typed>(&mut self, key: &[u8]) -> Result<Option<Guard<'_, T>>, Fault> {
+        match self.write(key) {
+            None => Ok(None),
+            Some(entry) => entry.into_edit::<T>().map(Some).ok_or(Fault::WrongType),
+        }
+    }
+
+    /// The collection at a key, to be changed; an empty one from `make` if the key is missing.
+    ///
+    /// A command that may leave it empty calls [`Cx::drop_if_empty`] afterwards.
+    pub(crate) fn create_as<T: Typed>(&mut self, key: &[u8], make: impl FnOnce() -> T) -> Result<Guard<'_, T>, Fault> {
+        let database = self.database;
+        if !self.exists(database, key) {
+            self.put(key, T::into_value(Box::new(make())), None);
+        }
+        match self.write(key) {
+            None => Err(Fault::NoSuchKey), // not reached: the key was just put
+            Some(entry) => entry.into_edit::<T>().ok_or(Fault::WrongType),
+        }
+    }
+
+    /// Removes the key if its collection became empty: Redis keeps no empty collections.
+    pub(crate) fn drop_if_empty<T: Typed>(&mut self, key: &[u8]) {
+        let (hash, data) = locate(&mut self.reach, self.database, key);
+        let empty = data.find(hash, key).and_then(Entry::into_typed::<T>).is_some_and(Typed::is_empty);
+        if empty {
+            data.remove(hash, key);
+        }
+    }
+
+    /// Stores a string, whatever was there before. The fast path of SET.
+    #[inline]
+    pub(crate) fn set_text(&mut self, key: &[u8], text: &[u8], keep: Keep) {
+        let (now, limits, database) = (self.now, self.limits, self.database);
+        self.drop_if_due(database, key);
+        let (hash, data) = locate(&mut self.reach, database, key);
+        let old = data.set_text(hash, key, text, keep, limits.fresh(now));
+        if let Some(old) = old {
+            self.effects.discard(old);
+        }
+    }
+
+    /// Stores a value with or without a deadline, whatever was there before.
+    pub(crate) fn put(&mut self, key: &[u8], value: Value, deadline: Option<UnixMillis>) {
+        self.put_in(self.database, key, value, deadline);
+    }
+
+    /// As [`Cx::put`], in a database of the command's choosing.
+    pub(crate) fn put_in(&mut self, database: usize, key: &[u8], value: Value, deadline: Option<UnixMillis>) {
+        let access = self.limits.fresh(self.now);
+        let (hash, data) = locate(&mut self.reach, database, key);
+        if let Some(old) = data.insert(hash, key, value, deadline, access) {
+            self.effects.discard(old);
+        }
+    }
+
+    /// Removes a key; says whether it was there.
+    pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
+        match self.take_in(self.database, key) {
+            None => false,
+            Some((value, _)) => {
+                self.effects.discard(value);
+                true
+            }
+        }
+    }
+
+    /// Removes a key and hands over what it held.
+    pub(crate) fn take_in(&mut self, database: usize, key: &[u8]) -> Option<(Value, Option<UnixMillis>)> {
+        self.drop_if_due(database, key);
+        let (hash, data) = locate(&mut self.reach, database, key);
+        data.remove(hash, key)
+    }
+
+    /// Gives a key a deadline, or takes it away; false if there is no such key.
+    pub(crate) fn set_deadline(&mut self, key: &[u8], deadline: Option<UnixMillis>) -> bool {
+        let (hash, data) = locate(&mut self.reach, self.database, key);
+        data.set_deadline(hash, key, deadline)
+    }
+
+    // Whole keyspaces ---------------------------------------------------------------------------------------------------------
+
+    /// Every keyspace within reach (DBSIZE, KEYS, FLUSHALL).
+    pub(crate) fn every(&mut self) -> impl Iterator<Item = &mut Keyspace> {
+        self.reach.every()
+    }
+
+    /// Every keyspace within reach, and beside it what the call leaves behind.
+    pub(crate) fn every_with_effects(&mut self) -> (impl Iterator<Item = &mut Keyspace>, &mut Effects) {
+        (self.reach.every(), &mut *self.effects)
+    }
+
+    /// The selected database in slice `index` of the whole, and how many slices there are (SCAN).
+    pub(crate) fn slice(&mut self, index: u32) -> Option<&mut Database> {
+        let database = self.database;
+        self.reach.slice(index).map(|keyspace| keyspace.database_mut(database))
+    }
+
+    /// How many slices the whole keyspace has.
+    pub(crate) fn slices(&mut self) -> u32 {
+        self.reach.slices()
+    }
+
+    /// How many databases there are to select.
+    pub(crate) fn databases(&mut self) -> usize {
+        self.every().next().map_or(0, |keyspace| keyspace.databases())
+    }
+
+    /// Lazy expiry: removes the key if its deadline has passed. Costs one comparison while nothing in the database is due.
+    #[inline]
+    fn drop_if_due(&mut self, database: usize, key: &[u8]) {
+        let keyspace = self.reach.of(key);
+        if keyspace.database(database).next_deadline().is_some_and(|earliest| earliest <= self.now) {
+            self.drop_due(database, key);
+        }
+    }
+
+    #[cold]
+    fn drop_due(&mut self, database: usize, key: &[u8]) {
+        let now = self.now;
+        let (hash, data) = locate(&mut self.reach, database, key);
+        let due = data.find(hash, key).and_then(|entry| entry.deadline()).is_some_and(|deadline| deadline <= now);
+        if due && let Some((value, _)) = data.remove(hash, key) {
+            self.effects.expired += 1;
+            self.effects.discard(value);
+        }
+    }
+}
+
+/// The database that owns `key`, and the key's hash in it. Apart from `Cx`, so that a caller may use its other fields meanwhile.
+#[inline]
+fn locate<'r>(reach: &'r mut Reach<'_>, database: usize, key: &[u8]) -> (u64, &'r mut Database) {
+    let keyspace = reach.of(key);
+    (keyspace.hash(key), keyspace.database_mut(database))
+}
+
+impl Limits {
+    /// The 24 access bits of an entry that is made now.
+    pub(crate) fn fresh(&self, now: UnixMillis) -> u32 {
+        if self.frequency { (minutes(now) << 8) | LFU_START } else { seconds(now) }
+    }
+
+    /// The access bits of an entry that was `access` and is used now.
+    #[inline]
+    pub(crate) fn touched(&self, access: u32, now: UnixMillis) -> u32 {
+        if !self.frequency {
+            return seconds(now);
+        }
+        let counter = self.frequency_of(access, now);
+        // The Morris counter of Redis's LFU: the higher it stands, the rarer it moves. The clock's low bits serve as the die.
+        let above = f64::from(counter.saturating_sub(LFU_START));
+        let chance = 1.0 / (above * f64::from(self.lfu_log_factor) + 1.0);
+        let die = f64::from(u32::try_from(now.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40).unwrap_or(0)) / f64::from(1u32 << 24);
+        let counter = if counter < 255 && die < chance { counter + 1 } else { counter };
+        (minutes(now) << 8) | counter
+    }
+
+    /// OBJECT FREQ: the logarithmic counter after its decay.
+    pub(crate) fn frequency_of(&self, access: u32, now: UnixMillis) -> u32 {
+        let counter = access & 0xff;
+        let elapsed = minutes(now).wrapping_sub(access >> 8) & 0xffff;
+        elapsed.checked_div(self.lfu_decay_minutes).map_or(counter, |decay| counter.saturating_sub(decay))
+    }
+
+    /// OBJECT IDLETIME: seconds since the last use.
+    pub(crate) fn idle_seconds(access: u32, now: UnixMillis) -> u32 {
+        seconds(now).wrapping_sub(access) & 0x00ff_ffff
+    }
+}
+
+/// Where a new key's frequency counter starts, so that it is not the first to be evicted.
+const LFU_START: u32 = 5;
+
+fn seconds(now: UnixMillis) -> u32 {
+    (now.seconds() & 0x00ff_ffff) as u32
+}
+
+fn minutes(now: UnixMillis) -> u32 {
+    ((now.seconds() / 60) & 0xffff) as u32
+}

@@ -7,7 +7,6 @@ mod args;
 mod context;
 mod effects;
 mod fault;
-mod join;
 mod reach;
 mod spec;
 
@@ -15,7 +14,6 @@ pub(crate) use args::{Args, Options};
 pub(crate) use context::Cx;
 pub(crate) use effects::Effects;
 pub(crate) use fault::Fault;
-pub(crate) use join::join;
 pub(crate) use reach::{Limits, Reach};
 pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec, Row, Run, Spec, Spread, keys_of};
 

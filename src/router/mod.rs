@@ -1,1 +1,20 @@
-//! TODO
+//! Work on shards: which shards a call needs, how it gets there, and how the replies come back in the order asked.
+//!
+//! [`plan`] decides (one shard, split, borrow), [`round`] collects what one read asks of each shard, [`sequencer`] gives units on several
+//! shards one order, [`unit`] is the borrower, [`send`] sends a round and waits for it, [`join`] makes one reply of several parts.
+
+mod join;
+mod plan;
+mod round;
+mod send;
+mod sequencer;
+mod survey;
+mod unit;
+
+pub(crate) use plan::Plan;
+pub(crate) use round::{Round, Spare};
+pub(crate) use send::{Router, ShardsGone};
+pub(crate) use sequencer::Sequencer;
+
+/// The most shards there can be: sets of shards are bits of a `u64`.
+pub(crate) const SHARDS_MAX: u32 = 64;

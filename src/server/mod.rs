@@ -1,1 +1,281 @@
-//! TODO
+//! The roof: puts settings, shards, workers and listeners together, and takes them apart again in reverse.
+
+mod logging;
+mod systemd;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use crate::command::Limits;
+use crate::error::{Error, Result};
+use crate::metrics::WorkerCounters;
+use crate::net::{Accepted, Door};
+use crate::router::{SHARDS_MAX, Sequencer};
+use crate::server::worker::{Arrival, WorkerPlan};
+use crate::session::clients::QUESTIONS_MAX;
+use crate::session::{Board, Pause, Registry};
+use crate::settings::Settings;
+use crate::shard::Mailbox;
+use crate::shard::reclaim::Reclaimer;
+use crate::store::types::Thresholds;
+
+pub use logging::start as start_logging;
+
+/// The daemon.
+#[derive(Debug)]
+pub struct Server;
+
+/// Sockets on their way to one worker. An acceptor faster than its workers waits, and the kernel's backlog with it.
+const ARRIVALS_MAX: usize = 128;
+
+/// How the process is coming to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Serving,
+    /// No new clients; those there finish what they are doing.
+    Draining,
+    Ended,
+}
+
+impl Server {
+    /// Runs the daemon until it is told to stop. Blocks the calling thread.
+    ///
+    /// # Errors
+    /// It cannot listen, or the system refuses threads.
+    pub fn run(settings: Settings) -> Result<()> {
+        let doors = open_doors(&settings)?;
+        raise_descriptor_limit(settings.maxclients);
+        let runtime = local_runtime().map_err(|source| Error::Io { doing: "starting the service thread", source })?;
+        let tcp_port = doors.iter().find_map(Door::port).unwrap_or(0);
+        let plan = Assembly::new(settings, tcp_port)?;
+        let result = runtime.block_on(plan.serve(doors));
+        tracing::info!("bye");
+        result
+    }
+}
+
+/// Everything between the listeners and the shards.
+struct Assembly {
+    board: Arc<Board>,
+    workers: Vec<mpsc::Sender<Arrival>>,
+    threads: Vec<thread::JoinHandle<()>>,
+    phase: watch::Sender<Phase>,
+}
+
+impl Assembly {
+    fn new(settings: Settings, tcp_port: u16) -> Result<Assembly> {
+        let shards = settings.shards.clamp(1, SHARDS_MAX as usize);
+        let refused = |source| Error::Io { doing: "starting threads", source };
+        let reclaimer = Reclaimer::start().map_err(refused)?;
+        let limits = Arc::new(limits_of(&settings));
+        let (desks, questions): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(QUESTIONS_MAX)).unzip();
+        let board = Arc::new(Board {
+            settings: watch::Sender::new(Arc::new(settings)),
+            limits: watch::Sender::new(limits),
+            registry: Registry::whole(),
+            pause: Pause::default(),
+            counters: (0..shards).map(|_| WorkerCounters::default()).collect(),
+            desks,
+            shutdown: watch::Sender::new(false),
+            started: Instant::now(),
+            run_id: run_id(),
+            tcp_port,
+            connections_received: AtomicU64::new(0),
+            connections_rejected: AtomicU64::new(0),
+            accept_errors: AtomicU64::new(0),
+        });
+        let (mailboxes, inboxes): (Vec<_>, Vec<_>) = (0..shards).map(|_| Mailbox::new()).unzip();
+        let sequencer = Arc::new(Sequencer::default());
+        let phase = watch::Sender::new(Phase::Serving);
+        let seeds = std::array::from_fn(|_| random_seed());
+        let (mut workers, mut threads) = (Vec::new(), Vec::new());
+        for (index, (inbox, questions)) in inboxes.into_iter().zip(questions).enumerate() {
+            let (sender, arrivals) = mpsc::channel(ARRIVALS_MAX);
+            workers.push(sender);
+            let plan = WorkerPlan {
+                index,
+                shards,
+                board: board.clone(),
+                inbox,
+                mailboxes: mailboxes.clone().into_boxed_slice(),
+                sequencer: sequencer.clone(),
+                questions,
+                arrivals,
+                phase: phase.subscribe(),
+                reclaimer: reclaimer.clone(),
+                seeds,
+            };
+            let thread = thread::Builder::new().name(format!("worker-{index}")).spawn(move || worker::run(plan)).map_err(refused)?;
+            threads.push(thread);
+        }
+        Ok(Assembly { board, workers, threads, phase })
+    }
+
+    /// Accepts until a signal or SHUTDOWN, then drains.
+    async fn serve(self, doors: Vec<Door>) -> Result<()> {
+        let refused = |source| Error::Io { doing: "installing signal handlers", source };
+        let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
+        let mut shutdown = self.board.shutdown.subscribe();
+        let assembly = std::rc::Rc::new(self);
+        let next_id = std::rc::Rc::new(std::cell::Cell::new(1u64));
+        let paths: Vec<_> = doors.iter().filter_map(|door| if let Door::Unix(_, Some(path)) = door { Some(path.clone()) } else { None }).collect();
+        let keepalive = assembly.board.settings.borrow().tcp_keepalive;
+        let mut accepting = Vec::new();
+        for door in doors {
+            let (assembly, next_id) = (assembly.clone(), next_id.clone());
+            accepting.push(tokio::task::spawn_local(async move {
+                let failed = |error: &std::io::Error| {
+                    Board::count(&assembly.board.accept_errors);
+                    tracing::warn!(%error, "accept failed");
+                };
+                let arrived = async |accepted| assembly.welcome(accepted, &next_id).await;
+                if let Err(error) = door.accept_all(keepalive, failed, arrived).await {
+                    tracing::error!(%error, "a listener ended");
+                }
+            }));
+        }
+        let shards = assembly.workers.len();
+        tracing::info!(port = assembly.board.tcp_port, shards, "Ready to accept connections");
+        systemd::ready();
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+            _ = shutdown.wait_for(|&stop| stop) => tracing::info!("SHUTDOWN: draining"),
+        }
+        systemd::stopping();
+        accepting.iter().for_each(tokio::task::JoinHandle::abort);
+        for path in paths {
+            let _ = std::fs::remove_file(path);
+        }
+        let drained = async {
+            assembly.phase.send_replace(Phase::Draining);
+            while assembly.board.sum(|counters| counters.connections.get()) > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let timeout = Duration::from_secs(assembly.board.settings.borrow().shutdown_timeout);
+        tokio::select! {
+            () = drained => {}
+            () = tokio::time::sleep(timeout) => tracing::warn!("clients still busy after shutdown-timeout are cut off"),
+            _ = terminate.recv() => tracing::warn!("a second signal: not waiting any longer"),
+            _ = interrupt.recv() => tracing::warn!("a second signal: not waiting any longer"),
+        }
+        assembly.phase.send_replace(Phase::Ended);
+        // The tasks that hold the other handles were aborted; they let go of them when they are next polled.
+        for task in accepting {
+            let _ = task.await;
+        }
+        if let Some(assembly) = std::rc::Rc::into_inner(assembly) {
+            drop(assembly.workers);
+            for thread in assembly.threads {
+                let _ = thread.join();
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a new socket to the worker with the fewest connections, or says why not.
+    async fn welcome(&self, accepted: Accepted, next_id: &std::cell::Cell<u64>) {
+        let board = &self.board;
+        let (maxclients, open_to_all) = {
+            let settings = board.settings.borrow();
+            (settings.maxclients as u64, !settings.protected_mode || settings.requirepass.is_some())
+        };
+        if board.sum(|counters| counters.connections.get()) >= maxclients {
+            Board::count(&board.connections_rejected);
+            accepted.refuse("-ERR max number of clients reached\r\n");
+            return;
+        }
+        if !open_to_all && !accepted.loopback {
+            Board::count(&board.connections_rejected);
+            accepted.refuse(DENIED);
+            return;
+        }
+        Board::count(&board.connections_received);
+        let id = next_id.get();
+        next_id.set(id + 1);
+        let idlest = (0..self.workers.len()).min_by_key(|&index| board.counters[index].connections.get() + waiting(&self.workers[index]));
+        if let Some(index) = idlest {
+            // A worker that is gone ended by a panic, which ends the process.
+            let _ = self.workers[index].send(Arrival { accepted, id }).await;
+        }
+    }
+}
+
+/// Sockets that a worker has been handed and has not counted yet.
+fn waiting(worker: &mpsc::Sender<Arrival>) -> u64 {
+    (worker.max_capacity() - worker.capacity()) as u64
+}
+
+/// What Redis says to a stranger in protected mode, in our words after the first sentence, which clients match.
+const DENIED: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. \
+    In this mode connections are only accepted from the loopback interface. To connect from other machines: set a password with requirepass, \
+    or, where the network itself keeps strangers out, set protected-mode no.\r\n";
+
+fn open_doors(settings: &Settings) -> Result<Vec<Door>> {
+    let mut doors = systemd::handed_over()?;
+    if !doors.is_empty() {
+        return Ok(doors);
+    }
+    let backlog = settings.tcp_backlog;
+    if settings.port != 0 || settings.unixsocket.is_none() {
+        for host in &settings.bind {
+            doors.extend(Door::tcp(host, settings.port, backlog)?);
+        }
+    }
+    if let Some(path) = &settings.unixsocket {
+        doors.push(Door::unix(path, settings.unixsocketperm, backlog)?);
+    }
+    if doors.is_empty() {
+        let source = std::io::Error::other("no address of `bind` exists on this machine");
+        return Err(Error::Listen { address: settings.bind.join(" "), source });
+    }
+    Ok(doors)
+}
+
+pub(crate) fn local_runtime() -> std::io::Result<LocalRuntime> {
+    Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
+}
+
+/// Descriptors for `maxclients` clients and for ourselves. What cannot be had is told and lived with: accepting waits when they run out.
+fn raise_descriptor_limit(maxclients: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = maxclients as u64 + 64;
+    let now = getrlimit(Resource::Nofile);
+    if now.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let current = now.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: now.maximum });
+    if raised.is_err() || current < wanted {
+        tracing::warn!(wanted, available = current, "fewer file descriptors than maxclients needs; raise the limit (LimitNOFILE=) or lower maxclients");
+    }
+}
+
+/// The limits that follow from settings.
+pub(crate) fn limits_of(settings: &Settings) -> Limits {
+    Limits { thresholds: Thresholds::default(), string_bytes_max: settings.proto_max_bulk_len, ..Limits::default() }
+}
+
+fn random_seed() -> u64 {
+    // Without the system's randomness a table could be attacked through its hash: better not to start.
+    getrandom::u64().expect("the operating system provides randomness")
+}
+
+fn run_id() -> String {
+    (0..3).map(|_| format!("{:016x}", random_seed())).collect::<String>().chars().take(40).collect()
+}
+
+/// Counts up from 1 for seeds of generators that need differ only from each other.
+pub(crate) fn next_seed() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    random_seed() ^ NEXT.fetch_add(1, Ordering::Relaxed)
+}

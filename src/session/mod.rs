@@ -1,1 +1,67 @@
-//! TODO
+//! The conversation with one client: what it selected, who it is, how it wants its replies, and the loop that serves it.
+
+pub(crate) mod clients;
+mod admit;
+mod command;
+mod entry;
+mod local;
+mod pause;
+mod registry;
+mod serve;
+
+pub(crate) use clients::Client;
+pub(crate) use entry::{Asked, Entry, Handler, Registry, SessionRow};
+pub(crate) use local::{Board, Local};
+pub(crate) use pause::Pause;
+pub(crate) use serve::serve;
+
+use std::rc::Rc;
+
+use crate::resp::Protocol;
+use crate::shard::batch::Manner;
+
+/// One client's side of the conversation.
+pub(crate) struct Session {
+    /// What others may see of it (CLIENT LIST).
+    pub(crate) client: Rc<Client>,
+    /// The worker it lives on.
+    pub(crate) local: Rc<Local>,
+    pub(crate) database: u16,
+    pub(crate) protocol: Protocol,
+    pub(crate) authenticated: bool,
+    /// CLIENT NO-TOUCH is off.
+    pub(crate) touches: bool,
+    pub(crate) replies: Replies,
+    /// The connection ends when what is owed has been written.
+    pub(crate) closing: bool,
+}
+
+/// CLIENT REPLY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replies {
+    On,
+    Off,
+    /// Not for the next call.
+    SkipNext,
+}
+
+impl Session {
+    pub(crate) fn new(client: Rc<Client>, local: Rc<Local>) -> Session {
+        let authenticated = local.settings().requirepass.is_none();
+        Session {
+            client,
+            local,
+            database: 0,
+            protocol: Protocol::Resp2,
+            authenticated,
+            touches: true,
+            replies: Replies::On,
+            closing: false,
+        }
+    }
+
+    /// How its calls are to be run.
+    fn manner(&self) -> Manner {
+        Manner { database: self.database, protocol: self.protocol, touches: self.touches }
+    }
+}

@@ -1,1 +1,21 @@
-//! TODO
+//! The shard actor: one task that owns one keyspace and is the only one to touch it.
+//!
+//! Read in this order: [`message`] (what may be asked), [`batch`] (what one read of one connection sends), [`core`] (what a shard does:
+//! plain `&mut self` functions without an await, driven by seed in the simulation), [`task`] (two hundred lines of tokio around it),
+//! [`loan`] (a keyspace on its way to a borrower and back), [`reclaim`] (large values leave here, to be freed off the shard).
+
+pub(crate) mod batch;
+pub(crate) mod core;
+pub(crate) mod gate;
+pub(crate) mod loan;
+pub(crate) mod mailbox;
+pub(crate) mod message;
+pub(crate) mod reclaim;
+pub(crate) mod task;
+
+pub(crate) use batch::{Batch, Call};
+pub(crate) use core::Shard;
+pub(crate) use gate::Gate;
+pub(crate) use loan::{Loan, Returned};
+pub(crate) use mailbox::Mailbox;
+pub(crate) use message::{Borrow, Message};

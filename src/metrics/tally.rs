@@ -1,0 +1,70 @@
+//! What a shard tells of itself, and how the tallies of several shards add up.
+
+/// One shard's figures at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    /// Changes to the data since the start.
+    pub(crate) changed: u64,
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) expired: u64,
+    /// By database number.
+    pub(crate) databases: Vec<DatabaseTally>,
+    /// By the row's number in the registry.
+    pub(crate) commands: Vec<CommandTally>,
+}
+
+/// One database of one shard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DatabaseTally {
+    pub(crate) keys: u64,
+    /// Keys with a deadline.
+    pub(crate) volatile: u64,
+    /// Mean time to live of those, milliseconds, 0 if there are none.
+    pub(crate) ttl_ms_mean: u64,
+    /// Bytes allocated.
+    pub(crate) bytes: u64,
+}
+
+/// One command on one shard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CommandTally {
+    pub(crate) calls: u64,
+    /// Time on the shard, nanoseconds.
+    pub(crate) nanos: u64,
+    /// Calls answered with an error.
+    pub(crate) failed: u64,
+}
+
+impl CommandTally {
+    pub(crate) fn add(&mut self, other: CommandTally) {
+        self.calls += other.calls;
+        self.nanos += other.nanos;
+        self.failed += other.failed;
+    }
+}
+
+impl Tally {
+    /// Adds another shard's figures.
+    pub(crate) fn add(&mut self, other: &Tally) {
+        self.changed += other.changed;
+        self.hits += other.hits;
+        self.misses += other.misses;
+        self.expired += other.expired;
+        self.databases.resize(self.databases.len().max(other.databases.len()), DatabaseTally::default());
+        for (sum, more) in self.databases.iter_mut().zip(&other.databases) {
+            let volatile = sum.volatile + more.volatile;
+            if volatile > 0 {
+                let total = u128::from(sum.ttl_ms_mean) * u128::from(sum.volatile) + u128::from(more.ttl_ms_mean) * u128::from(more.volatile);
+                sum.ttl_ms_mean = u64::try_from(total / u128::from(volatile)).unwrap_or(u64::MAX);
+            }
+            sum.keys += more.keys;
+            sum.volatile = volatile;
+            sum.bytes += more.bytes;
+        }
+        self.commands.resize(self.commands.len().max(other.commands.len()), CommandTally::default());
+        for (sum, more) in self.commands.iter_mut().zip(&other.commands) {
+            sum.add(*more);
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! A round: what one read of one connection asks of all shards, who answers which call, and the replies stitched in the order asked.
+//!
+//! Calls are collected in groups. A group is one message per shard; it is a unit if any of its calls is split. Calls that borrow form groups of
+//! their own, one unit each, so that consecutive ones share it. Groups are sent in order, and mailboxes keep order, so that no group has to
+//! wait for the replies of the one before.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::command::{Args, Join, Row, Spread};
+use crate::resp::{Protocol, Reply};
+use crate::router::join::join;
+use crate::router::Plan;
+use crate::shard::Batch;
+use crate::shard::batch::Manner;
+use crate::slot;
+
+/// Batches of one worker that wait for their next use.
+#[derive(Debug, Default)]
+pub(crate) struct Spare(RefCell<Vec<Box<Batch>>>);
+
+/// Batches kept for the next read: as many as a busy worker has in flight; an idle one keeps their buffers, at most 4 KiB apiece at rest.
+const SPARE_BATCHES_MAX: usize = 256;
+
+impl Spare {
+    fn take(&self) -> Box<Batch> {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    fn put(&self, mut batch: Box<Batch>) {
+        batch.reset();
+        let mut spare = self.0.borrow_mut();
+        if spare.len() < SPARE_BATCHES_MAX {
+            spare.push(batch);
+        }
+    }
+}
+
+/// Calls that are sent together.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    pub(super) kind: Kind,
+    /// By shard; a group that borrows has one batch, at 0. What comes back is put where it was.
+    pub(super) batches: Vec<Option<Box<Batch>>>,
+    /// By shard: how many replies have been stitched.
+    taken: Vec<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Every batch for itself.
+    #[default]
+    Plain,
+    /// One unit: no part before all are placed.
+    Unit,
+    /// Run by a borrower that holds the keyspaces of these shards.
+    Borrow(u64),
+}
+
+/// Who answers the next call or calls.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    /// The session itself, with so many bytes of `local`.
+    Local { bytes: usize },
+    /// The batch of a shard in a group: its next `count` replies.
+    Batch { group: u32, shard: u32, count: u32 },
+    /// The parts of a split call, one reply each.
+    Parts { group: u32, split: u32 },
+}
+
+/// A call that was split.
+#[derive(Debug)]
+struct Split {
+    join: Join,
+    protocol: Protocol,
+    /// The shards that have a part, ascending.
+    shards: Vec<u32>,
+    /// For [`Join::InOrder`]: which of `shards` answers for the i-th key.
+    order: Vec<u16>,
+}
+
+/// See the module's page.
+#[derive(Debug, Default)]
+pub(crate) struct Round {
+    pub(super) groups: Vec<Group>,
+    answers: Vec<(Answer, bool)>,
+    splits: Vec<Split>,
+    local: Vec<u8>,
+    calls: u64,
+}
+
+impl Round {
+    /// Adds a data call. `silent`: it runs, and its reply is thrown away (CLIENT REPLY).
+    #[inline]
+    pub(crate) fn push(&mut self, row: &'static Row, id: u16, manner: Manner, args: &Args<'_>, shards: u32, spare: &Spare, silent: bool) {
+        self.calls += 1;
+        match Plan::of(row, args, shards) {
+            Plan::One(shard) => {
+                let group = self.mail_group(shards);
+                self.groups[group as usize].batch(shard, spare).push(row, id, manner, args.spans());
+                self.answered_by_batch(group, shard, silent);
+            }
+            Plan::Split => self.split(row, id, manner, args, shards, spare, silent),
+            Plan::Every => self.every(row, id, manner, args, shards, spare, silent),
+            Plan::Borrow(owners) => {
+                let group = self.borrow_group(owners);
+                self.groups[group as usize].batch(0, spare).push(row, id, manner, args.spans());
+                self.answered_by_batch(group, 0, silent);
+            }
+        }
+    }
+
+    /// The session answers the next call itself: `write` writes the reply.
+    pub(crate) fn answer(&mut self, protocol: Protocol, silent: bool, write: impl FnOnce(&mut Reply<'_>)) {
+        self.calls += 1;
+        let before = self.local.len();
+        write(&mut Reply::new(&mut self.local, protocol));
+        if silent {
+            self.local.truncate(before);
+            return;
+        }
+        let written = self.local.len() - before;
+        if let Some((Answer::Local { bytes }, false)) = self.answers.last_mut() {
+            *bytes += written;
+        } else {
+            self.answers.push((Answer::Local { bytes: written }, false));
+        }
+    }
+
+    /// Calls taken up so far.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// Whether anything has to be sent to a shard.
+    pub(crate) fn asks_shards(&self) -> bool {
+        self.answers.iter().any(|(answer, _)| !matches!(answer, Answer::Local { .. }))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.calls == 0
+    }
+
+    /// Hands `write` the replies in the order asked, in as few pieces as they come.
+    pub(crate) fn stitch<'r>(&'r mut self, scratch: &'r mut Vec<u8>, pick: u64) -> &'r [u8] {
+        // One source: its buffer goes out as it is.
+        match self.answers.as_slice() {
+            [] => return b"",
+            [(Answer::Local { .. }, _)] => return &self.local,
+            [(Answer::Batch { group, shard, count }, false)] => {
+                if let Some(batch) = self.groups.get(*group as usize).and_then(|group| group.batches.get(*shard as usize)).and_then(Option::as_ref)
+                    && batch.ends.len() == *count as usize
+                {
+                    return &batch.reply;
+                }
+            }
+            _ => {}
+        }
+        scratch.clear();
+        let mut local = 0;
+        for (answer, silent) in &self.answers {
+            let before = scratch.len();
+            match *answer {
+                Answer::Local { bytes } => {
+                    scratch.extend_from_slice(&self.local[local..local + bytes]);
+                    local += bytes;
+                }
+                Answer::Batch { group, shard, count } => {
+                    scratch.extend_from_slice(self.groups[group as usize].next_replies(shard, count as usize));
+                }
+                Answer::Parts { group, split } => {
+                    let split = &self.splits[split as usize];
+                    let group = &mut self.groups[group as usize];
+                    for &shard in &split.shards {
+                        group.taken[shard as usize] += 1;
+                    }
+                    let parts: Vec<&[u8]> = split.shards.iter().map(|&shard| group.last_taken(shard)).collect();
+                    join(split.join, &parts, &split.order, pick, &mut Reply::new(scratch, split.protocol));
+                }
+            }
+            if *silent {
+                scratch.truncate(before);
+            }
+        }
+        scratch
+    }
+
+    /// Empties the round for its next use. What it held of the read buffer comes back, if nobody else holds it any more.
+    pub(crate) fn reset(&mut self, spare: &Spare) -> Option<Arc<Vec<u8>>> {
+        let mut input = None;
+        for group in &mut self.groups {
+            for place in &mut group.batches {
+                if let Some(mut batch) = place.take() {
+                    input = batch.input.take();
+                    spare.put(batch);
+                }
+            }
+        }
+        // The first group keeps its vectors for the next read, unless it borrowed and has a place for one batch only.
+        self.groups.truncate(1);
+        match self.groups.first_mut() {
+            Some(Group { kind: Kind::Borrow(_), .. }) => self.groups.clear(),
+            Some(group) => {
+                group.kind = Kind::Plain;
+                group.taken.fill(0);
+            }
+            None => {}
+        }
+        self.answers.clear();
+        self.splits.clear();
+        self.local.clear();
+        self.calls = 0;
+        input
+    }
+
+    /// The group that takes calls by mail: the last one, unless it borrows.
+    fn mail_group(&mut self, shards: u32) -> u32 {
+        let fits = self.groups.last().is_some_and(|group| !matches!(group.kind, Kind::Borrow(_)));
+        if !fits {
+            self.groups.push(Group::of(Kind::Plain, shards as usize));
+        }
+        self.last_group()
+    }
+
+    fn borrow_group(&mut self, owners: u64) -> u32 {
+        match self.groups.last_mut() {
+            Some(Group { kind: Kind::Borrow(all), .. }) => *all |= owners,
+            _ => self.groups.push(Group::of(Kind::Borrow(owners), 1)),
+        }
+        self.last_group()
+    }
+
+    fn last_group(&self) -> u32 {
+        u32::try_from(self.groups.len()).unwrap_or(u32::MAX).saturating_sub(1)
+    }
+
+    #[inline]
+    fn answered_by_batch(&mut self, group: u32, shard: u32, silent: bool) {
+        if let Some((Answer::Batch { group: last_group, shard: last_shard, count }, last_silent)) = self.answers.last_mut()
+            && *last_group == group
+            && *last_shard == shard
+            && *last_silent == silent
+        {
+            *count += 1;
+            return;
+        }
+        self.answers.push((Answer::Batch { group, shard, count: 1 }, silent));
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a call and its way, taken apart")]
+    fn split(&mut self, row: &'static Row, id: u16, manner: Manner, args: &Args<'_>, shards: u32, spare: &Spare, silent: bool) {
+        let (join, words_each) = match row.spread {
+            Spread::Pairs(join) => (join, 2),
+            Spread::Keys(join) | Spread::All(join) => (join, 1),
+            Spread::No | Spread::Cursor(_) => return,
+        };
+        let number = self.mail_group(shards);
+        let group = &mut self.groups[number as usize];
+        group.kind = Kind::Unit;
+        let words = args.spans();
+        let Some((&name, rest)) = words.split_first() else { return };
+        // Which shards have a part yet; the place of each in `split.shards` is its rank among the bits, known only at the end.
+        let mut owners = 0u64;
+        let mut owner_of_key = Vec::with_capacity(rest.len() / words_each);
+        for (key_at, piece) in (1..).step_by(words_each).zip(rest.chunks(words_each)) {
+            let shard = slot::shard_of(args.key(key_at), shards);
+            let batch = group.batch(shard, spare);
+            if owners & (1 << shard) == 0 {
+                batch.push_name(row, id, manner, name, owners == 0);
+                owners |= 1 << shard;
+            }
+            piece.iter().for_each(|&word| batch.push_word(word));
+            owner_of_key.push(shard);
+        }
+        let rank = |shard: u32| u16::try_from((owners & ((1 << shard) - 1)).count_ones()).unwrap_or(0);
+        let order = if join == Join::InOrder { owner_of_key.into_iter().map(rank).collect() } else { Vec::new() };
+        let owning = (0..shards).filter(|shard| owners & (1 << shard) != 0).collect();
+        self.splits.push(Split { join, protocol: manner.protocol, shards: owning, order });
+        self.answered_by_parts(number, silent);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a call and its way, taken apart")]
+    fn every(&mut self, row: &'static Row, id: u16, manner: Manner, args: &Args<'_>, shards: u32, spare: &Spare, silent: bool) {
+        let Spread::All(join) = row.spread else { return };
+        let number = self.mail_group(shards);
+        let group = &mut self.groups[number as usize];
+        group.kind = Kind::Unit;
+        let Some((&name, rest)) = args.spans().split_first() else { return };
+        for shard in 0..shards {
+            let batch = group.batch(shard, spare);
+            batch.push_name(row, id, manner, name, shard == 0);
+            rest.iter().for_each(|&word| batch.push_word(word));
+        }
+        self.splits.push(Split { join, protocol: manner.protocol, shards: (0..shards).collect(), order: Vec::new() });
+        self.answered_by_parts(number, silent);
+    }
+
+    fn answered_by_parts(&mut self, group: u32, silent: bool) {
+        let split = u32::try_from(self.splits.len()).unwrap_or(u32::MAX).saturating_sub(1);
+        self.answers.push((Answer::Parts { group, split }, silent));
+    }
+}
+
+impl Group {
+    fn of(kind: Kind, batches: usize) -> Group {
+        let mut group = Group { kind, batches: Vec::with_capacity(batches), taken: Vec::new() };
+        group.batches.resize_with(batches, || None);
+        group.taken.resize(batches, 0);
+        group
+    }
+
+    #[inline]
+    fn batch(&mut self, shard: u32, spare: &Spare) -> &mut Batch {
+        self.batches[shard as usize].get_or_insert_with(|| spare.take())
+    }
+
+    /// The next `count` replies of a shard's batch, as one piece.
+    fn next_replies(&mut self, shard: u32, count: usize) -> &[u8] {
+        let shard = shard as usize;
+        let Some(batch) = self.batches[shard].as_ref() else { return b"" };
+        let first = self.taken[shard];
+        self.taken[shard] = first + count;
+        let start = if first == 0 { 0 } else { batch.ends[first - 1] };
+        &batch.reply[start..batch.ends[first + count - 1]]
+    }
+
+    /// The reply before the next one.
+    fn last_taken(&self, shard: u32) -> &[u8] {
+        let shard = shard as usize;
+        self.batches[shard].as_ref().map_or(b"", |batch| batch.reply_to(self.taken[shard] - 1))
+    }
+}

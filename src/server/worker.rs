@@ -1,0 +1,140 @@
+//! A worker: one thread with one runtime, its shard, and its share of the connections.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+
+use crate::net::Accepted;
+use crate::router::{Router, Sequencer};
+use crate::server::{Phase, local_runtime, next_seed};
+use crate::session::clients::{self, Clients, Question};
+use crate::session::{Board, Client, Local, Session, serve};
+use crate::shard::mailbox::Inbox;
+use crate::shard::reclaim::Reclaimer;
+use crate::shard::{Mailbox, Shard, task};
+use crate::store::{Keyspace, Part};
+use crate::time::UnixMillis;
+
+/// A socket for a worker.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) accepted: Accepted,
+    pub(crate) id: u64,
+}
+
+/// What a worker is made of.
+pub(crate) struct WorkerPlan {
+    pub(crate) index: usize,
+    pub(crate) shards: usize,
+    pub(crate) board: Arc<Board>,
+    pub(crate) inbox: Inbox,
+    pub(crate) mailboxes: Box<[Mailbox]>,
+    pub(crate) sequencer: Arc<Sequencer>,
+    pub(crate) questions: mpsc::Receiver<Question>,
+    pub(crate) arrivals: mpsc::Receiver<Arrival>,
+    pub(crate) phase: watch::Receiver<Phase>,
+    pub(crate) reclaimer: Reclaimer,
+    /// Of the hash tables; the same in every shard, so that an entry's hash holds wherever it moves.
+    pub(crate) seeds: [u64; 4],
+}
+
+/// How often a worker looks for clients that were idle for too long.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+
+/// How long a client that must authenticate may take.
+const AUTHENTICATE_SECONDS_MAX: u64 = 10;
+
+/// Ends the process if it is dropped by a panic: without its shard a worker would leave keys unreachable and clients hanging.
+struct EndsProcess(&'static str);
+
+impl Drop for EndsProcess {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let thread = std::thread::current();
+            tracing::error!(thread = thread.name().unwrap_or_default(), "{} panicked; the process ends, since its data is no longer whole", self.0);
+            std::process::exit(1);
+        }
+    }
+}
+
+/// A worker's thread.
+pub(crate) fn run(plan: WorkerPlan) {
+    let _guard = EndsProcess("a worker");
+    let runtime = local_runtime().expect("the runtime of the service thread was made by the same system");
+    runtime.block_on(work(plan));
+}
+
+async fn work(plan: WorkerPlan) {
+    let WorkerPlan { index, shards, board, inbox, mailboxes, sequencer, questions, mut arrivals, mut phase, reclaimer, seeds } = plan;
+    let databases = board.settings.borrow().databases;
+    let part = Part { index: u32::try_from(index).unwrap_or(0), of: u32::try_from(shards).unwrap_or(1) };
+    let keyspace = Keyspace::new(databases, part, seeds);
+    let shard = Shard::new(keyspace, board.limits.borrow().clone(), board.registry.len(), next_seed(), ticks);
+    let limits = board.limits.subscribe();
+    tokio::task::spawn_local(async move {
+        let _guard = EndsProcess("a shard");
+        task::run(shard, inbox, limits, reclaimer).await;
+    });
+    let router = Router::new(mailboxes, sequencer, board.limits.subscribe(), ticks, next_seed());
+    let local = Local::new(board, router, index);
+    tokio::task::spawn_local(clients::answer(local.clone(), questions));
+    let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+    housekeeping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            Some(arrival) = arrivals.recv() => welcome(&local, arrival),
+            _ = housekeeping.tick() => keep_house(&local),
+            changed = phase.changed() => {
+                if changed.is_err() || *phase.borrow() == Phase::Ended {
+                    return;
+                }
+                local.stopping.set(true);
+                local.clients.all().iter().for_each(|client| client.end(false));
+            }
+        }
+    }
+}
+
+/// Starts the conversation with a new client.
+fn welcome(local: &Rc<Local>, arrival: Arrival) {
+    let Arrival { accepted, id } = arrival;
+    let unix = matches!(accepted.socket, crate::net::listener::Socketed::Unix(_));
+    let client = Rc::new(Client::new(id, accepted.peer.clone(), accepted.own.clone(), accepted.descriptor, unix, UnixMillis::now()));
+    let Ok(stream) = accepted.into_stream() else { return };
+    let entered = Clients::enter(local, client.clone());
+    let session = Session::new(client.clone(), local.clone());
+    client.authenticated.set(session.authenticated);
+    let task = tokio::task::spawn_local(async move {
+        let _entered = entered;
+        serve(session, stream).await;
+    });
+    client.ends_by(task.abort_handle());
+}
+
+/// Ends clients that were silent for longer than `timeout`, and those that never said who they are.
+fn keep_house(local: &Rc<Local>) {
+    let (timeout, must_authenticate) = {
+        let settings = local.settings();
+        (settings.timeout, settings.requirepass.is_some())
+    };
+    if timeout == 0 && !must_authenticate {
+        return;
+    }
+    let now = UnixMillis::now();
+    for client in local.clients.all() {
+        let idle = timeout > 0 && now.since(client.last_used.get()) > timeout.saturating_mul(1000);
+        let stranger = must_authenticate && !client.authenticated.get() && now.since(client.created) > AUTHENTICATE_SECONDS_MAX * 1000;
+        if (idle || stranger) && !client.busy.get() {
+            client.end(true);
+        }
+    }
+}
+
+/// Nanoseconds since the first call, from the monotonic clock.
+fn ticks() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    u64::try_from(START.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX)
+}

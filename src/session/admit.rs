@@ -1,0 +1,59 @@
+//! The gates a call passes before anything is done: one function each, in Redis's order.
+
+use crate::command::{Args, Fault, Flags};
+use crate::session::{Entry, Registry, Session};
+
+/// Finds the entry of a call and lets it pass, or says why not.
+pub(crate) fn admit<'r>(session: &Session, registry: &'r Registry, args: &Args<'_>) -> Result<&'r Entry, Fault> {
+    let entry = known(registry, args)?;
+    arity(entry, args)?;
+    authenticated(session, entry)?;
+    Ok(entry)
+}
+
+/// Is there such a command, and such a subcommand?
+fn known<'r>(registry: &'r Registry, args: &Args<'_>) -> Result<&'r Entry, Fault> {
+    let Some(entry) = registry.find(args.get(0)) else { return Err(unknown_command(args)) };
+    if entry.subcommands.is_empty() || args.len() < 2 {
+        return Ok(entry);
+    }
+    entry.subcommand(args.get(1)).ok_or_else(|| {
+        let (sub, container) = (printable(args.get(1), SHOWN_BYTES_MAX), entry.spec.name.to_ascii_uppercase());
+        Fault::told(format!("ERR unknown subcommand '{sub}'. Try {container} HELP."))
+    })
+}
+
+/// Has it as many words as it must have?
+fn arity(entry: &Entry, args: &Args<'_>) -> Result<(), Fault> {
+    if entry.spec.arity.admits(args.len()) { Ok(()) } else { Err(Fault::Arity(entry.spec.name)) }
+}
+
+/// May somebody ask this who has not said who he is?
+fn authenticated(session: &Session, entry: &Entry) -> Result<(), Fault> {
+    if session.authenticated || entry.spec.flags.has(Flags::NO_AUTH) {
+        return Ok(());
+    }
+    Err(Fault::Because("NOAUTH Authentication required."))
+}
+
+/// What Redis shows of a name or an argument that it does not know.
+const SHOWN_BYTES_MAX: usize = 128;
+
+fn unknown_command(args: &Args<'_>) -> Fault {
+    let mut text = format!("ERR unknown command '{}', with args beginning with: ", printable(args.get(0), SHOWN_BYTES_MAX));
+    let start = text.len();
+    for word in args.from(1) {
+        // Redis stops once the arguments shown pass 128 bytes; the last is cut there.
+        let Some(room) = SHOWN_BYTES_MAX.checked_sub(text.len() - start).filter(|&room| room > 0) else { break };
+        text.push('\'');
+        text.push_str(&printable(word, room));
+        text.push_str("' ");
+    }
+    Fault::told(text)
+}
+
+/// The first bytes of a client's word, for an error line. Bytes that are not UTF-8 stay themselves on the wire in Redis; here they become `?`,
+/// since an error line is text. CR and LF become spaces where the line is written.
+fn printable(word: &[u8], bytes_max: usize) -> String {
+    word[..word.len().min(bytes_max)].iter().map(|&byte| if byte.is_ascii() { char::from(byte) } else { '?' }).collect()
+}

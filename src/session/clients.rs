@@ -1,0 +1,179 @@
+//! The directory of one worker's clients, and how any session asks every worker about theirs (CLIENT LIST, CLIENT KILL).
+//!
+//! A client's record is a handful of cells on its own thread. Who wants to know of another worker's clients asks that worker's desk.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+use crate::metrics::CommandTally;
+use crate::session::Local;
+use crate::time::UnixMillis;
+
+/// What others may see of a client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// Never used twice in the life of a process.
+    pub(crate) id: u64,
+    pub(crate) peer: Box<str>,
+    pub(crate) own: Box<str>,
+    pub(crate) descriptor: i32,
+    pub(crate) unix: bool,
+    pub(crate) created: UnixMillis,
+    pub(crate) last_used: Cell<UnixMillis>,
+    pub(crate) authenticated: Cell<bool>,
+    pub(crate) name: RefCell<Box<[u8]>>,
+    pub(crate) library_name: RefCell<Box<str>>,
+    pub(crate) library_version: RefCell<Box<str>>,
+    pub(crate) user: RefCell<Box<str>>,
+    pub(crate) database: Cell<u16>,
+    pub(crate) resp: Cell<u8>,
+    pub(crate) no_evict: Cell<bool>,
+    pub(crate) no_touch: Cell<bool>,
+    /// The last command, by its row's number.
+    pub(crate) command: Cell<Option<u16>>,
+    pub(crate) calls: Cell<u64>,
+    pub(crate) bytes_in: Cell<u64>,
+    pub(crate) bytes_out: Cell<u64>,
+    /// Bytes of an unfinished request.
+    pub(crate) query_bytes: Cell<usize>,
+    /// It is answering, not waiting for its client.
+    pub(crate) busy: Cell<bool>,
+    /// It was killed, or the server stops: it ends when what it is doing is done.
+    pub(crate) ending: Cell<bool>,
+    abort: RefCell<Option<AbortHandle>>,
+}
+
+impl Client {
+    pub(crate) fn new(id: u64, peer: String, own: String, descriptor: i32, unix: bool, now: UnixMillis) -> Client {
+        Client {
+            id,
+            peer: peer.into(),
+            own: own.into(),
+            descriptor,
+            unix,
+            created: now,
+            last_used: Cell::new(now),
+            authenticated: Cell::new(false),
+            name: RefCell::default(),
+            library_name: RefCell::default(),
+            library_version: RefCell::default(),
+            user: RefCell::new("default".into()),
+            database: Cell::new(0),
+            resp: Cell::new(2),
+            no_evict: Cell::new(false),
+            no_touch: Cell::new(false),
+            command: Cell::new(None),
+            calls: Cell::new(0),
+            bytes_in: Cell::new(0),
+            bytes_out: Cell::new(0),
+            query_bytes: Cell::new(0),
+            busy: Cell::new(false),
+            ending: Cell::new(false),
+            abort: RefCell::new(None),
+        }
+    }
+
+    /// How to end the client's task while it waits.
+    pub(crate) fn ends_by(&self, abort: AbortHandle) {
+        *self.abort.borrow_mut() = Some(abort);
+    }
+
+    /// Ends the client: at once if it waits for its peer, else when the replies it is working on are written. `hard`: at once in any case.
+    pub(crate) fn end(&self, hard: bool) {
+        self.ending.set(true);
+        if (hard || !self.busy.get())
+            && let Some(abort) = self.abort.borrow().as_ref()
+        {
+            abort.abort();
+        }
+    }
+}
+
+/// The clients of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Clients(RefCell<BTreeMap<u64, Rc<Client>>>);
+
+impl Clients {
+    /// Enters a client; it is struck off when the returned entry is dropped.
+    pub(crate) fn enter(local: &Rc<Local>, client: Rc<Client>) -> Entered {
+        local.counters().connections.add(1);
+        local.clients.0.borrow_mut().insert(client.id, client.clone());
+        Entered { local: local.clone(), id: client.id }
+    }
+
+    /// Every client there is now, by id.
+    pub(crate) fn all(&self) -> Vec<Rc<Client>> {
+        self.0.borrow().values().cloned().collect()
+    }
+
+    pub(crate) fn find(&self, id: u64) -> Option<Rc<Client>> {
+        self.0.borrow().get(&id).cloned()
+    }
+}
+
+/// A client's place in the directory.
+pub(crate) struct Entered {
+    local: Rc<Local>,
+    id: u64,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.local.counters().connections.subtract(1);
+        self.local.clients.0.borrow_mut().remove(&self.id);
+    }
+}
+
+/// What a worker's desk can be asked.
+pub(crate) enum Question {
+    /// Looks at every client on its own thread and sends back what the look returned, with the client's id.
+    Clients { look: Look, answer: oneshot::Sender<Vec<(u64, String)>> },
+    /// The tallies of session commands and the refused calls, by row.
+    Tallies { reset: bool, answer: oneshot::Sender<(Vec<CommandTally>, Vec<u64>)> },
+}
+
+/// What is done with each client of a worker: a line to list, an empty one to count it, or nothing.
+pub(crate) type Look = Box<dyn Fn(&Client) -> Option<String> + Send>;
+
+/// Questions waiting at a desk: one for every session that might ask at once is plenty, and more only wait.
+pub(crate) const QUESTIONS_MAX: usize = 64;
+
+/// A worker's desk: answers questions about its clients.
+pub(crate) async fn answer(local: Rc<Local>, mut questions: mpsc::Receiver<Question>) {
+    while let Some(question) = questions.recv().await {
+        match question {
+            Question::Clients { look, answer } => {
+                let seen = local.clients.all().iter().filter_map(|client| look(client).map(|line| (client.id, line))).collect();
+                let _ = answer.send(seen);
+            }
+            Question::Tallies { reset, answer } => {
+                if reset {
+                    local.tallies.borrow_mut().fill(CommandTally::default());
+                    local.rejected.borrow_mut().fill(0);
+                }
+                let _ = answer.send((local.tallies.borrow().clone(), local.rejected.borrow().clone()));
+            }
+        }
+    }
+}
+
+/// Lets every worker look at its clients; what the looks returned, in order of id.
+pub(crate) async fn look_at_all(local: &Local, look: impl Fn() -> Look) -> Vec<(u64, String)> {
+    let mut asked = Vec::with_capacity(local.board.desks.len());
+    for desk in &local.board.desks {
+        let (answer, seen) = oneshot::channel();
+        if desk.send(Question::Clients { look: look(), answer }).await.is_ok() {
+            asked.push(seen);
+        }
+    }
+    let mut all = Vec::new();
+    for seen in asked {
+        all.extend(seen.await.unwrap_or_default());
+    }
+    all.sort_by_key(|&(id, _)| id);
+    all
+}

@@ -1,0 +1,16 @@
+//! The commands of the conversation and of the server: what no shard can answer alone.
+
+mod connection;
+mod server;
+
+use crate::command::{Arity, Categories, Flags};
+use crate::session::SessionRow;
+
+/// Every family of session commands.
+pub(crate) static SESSION_FAMILIES: &[&[SessionRow]] = &[CONTAINERS, connection::TABLE, server::TABLE];
+
+/// Containers whose subcommands are data rows.
+static CONTAINERS: &[SessionRow] = &[SessionRow::container("object", Arity::at_least(2))
+    .flags(Flags::NONE)
+    .categories(Categories::KEYSPACE)
+    .doc("generic", "2.2.3", "Holds the commands that look inside a value.", "Depends on subcommand.", "")];

@@ -1,0 +1,171 @@
+//! What the sessions of one worker share with each other ([`Local`]), and what all workers share ([`Board`]).
+
+use std::cell::{Cell, Ref, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::command::Limits;
+use crate::metrics::{CommandTally, WorkerCounters};
+use crate::router::{Round, Router, Spare};
+use crate::session::clients::{Clients, Question};
+use crate::session::{Pause, Registry};
+use crate::settings::Settings;
+
+/// What all workers see: settings, limits, the pause, everybody's counters, and the ways to each worker and to the server.
+pub(crate) struct Board {
+    pub(crate) settings: watch::Sender<Arc<Settings>>,
+    /// Derived from the settings; every shard watches it.
+    pub(crate) limits: watch::Sender<Arc<Limits>>,
+    pub(crate) registry: Registry,
+    pub(crate) pause: Pause,
+    /// By worker.
+    pub(crate) counters: Vec<WorkerCounters>,
+    /// By worker: where questions about its clients go.
+    pub(crate) desks: Vec<mpsc::Sender<Question>>,
+    /// SHUTDOWN.
+    pub(crate) shutdown: watch::Sender<bool>,
+    pub(crate) started: Instant,
+    /// 40 hexadecimal digits, new with every start.
+    pub(crate) run_id: String,
+    /// The port of the first TCP listener (port 0 asks the system for one).
+    pub(crate) tcp_port: u16,
+    pub(crate) connections_received: AtomicU64,
+    pub(crate) connections_rejected: AtomicU64,
+    /// What CONFIG RESETSTAT sets back and what the acceptor counts besides.
+    pub(crate) accept_errors: AtomicU64,
+}
+
+/// What the sessions of one worker share. One thread, so plain cells.
+pub(crate) struct Local {
+    pub(crate) board: Arc<Board>,
+    pub(crate) router: Router,
+    /// This worker's number.
+    pub(crate) index: usize,
+    pub(crate) clients: Clients,
+    pub(crate) batches: Spare,
+    settings: RefCell<watch::Receiver<Arc<Settings>>>,
+    seen: RefCell<Arc<Settings>>,
+    rounds: RefCell<Vec<Box<Turn>>>,
+    buffers: RefCell<Vec<Arc<Vec<u8>>>>,
+    /// Calls of session commands, by the row's number.
+    pub(crate) tallies: RefCell<Vec<CommandTally>>,
+    /// Calls refused at a gate, by the row's number.
+    pub(crate) rejected: RefCell<Vec<u64>>,
+    /// The server is stopping: sessions end after what they are doing.
+    pub(crate) stopping: Cell<bool>,
+}
+
+/// What a session needs while it answers one read; lent by the worker, so that an idle connection has none.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    pub(crate) round: Round,
+    pub(crate) words: Vec<crate::resp::Span>,
+    pub(crate) scratch: Vec<u8>,
+}
+
+/// What one read asks for. As Redis; larger reads gain nothing below 100 calls a read.
+pub(crate) const READ_BYTES: usize = 16 << 10;
+
+/// Buffers and turns kept by an idle worker.
+const SPARE_MAX: usize = 128;
+
+/// A scratch buffer larger than this is given back to the allocator.
+const SCRATCH_KEPT_MAX: usize = 256 << 10;
+
+impl Local {
+    pub(crate) fn new(board: Arc<Board>, router: Router, index: usize) -> Rc<Local> {
+        let settings = board.settings.subscribe();
+        let seen = settings.borrow().clone();
+        let commands = board.registry.len();
+        Rc::new(Local {
+            board,
+            router,
+            index,
+            clients: Clients::default(),
+            batches: Spare::default(),
+            settings: RefCell::new(settings),
+            seen: RefCell::new(seen),
+            rounds: RefCell::default(),
+            buffers: RefCell::default(),
+            tallies: RefCell::new(vec![CommandTally::default(); commands]),
+            rejected: RefCell::new(vec![0; commands]),
+            stopping: Cell::new(false),
+        })
+    }
+
+    /// The settings now. Not to be held over an await.
+    pub(crate) fn settings(&self) -> Ref<'_, Settings> {
+        if self.settings.borrow().has_changed().unwrap_or(false) {
+            *self.seen.borrow_mut() = self.settings.borrow_mut().borrow_and_update().clone();
+        }
+        Ref::map(self.seen.borrow(), |settings| &**settings)
+    }
+
+    pub(crate) fn counters(&self) -> &WorkerCounters {
+        &self.board.counters[self.index]
+    }
+
+    /// Counts a call of a session command.
+    pub(crate) fn count(&self, id: u16, tally: CommandTally) {
+        if let Some(sum) = self.tallies.borrow_mut().get_mut(usize::from(id)) {
+            sum.add(tally);
+        }
+    }
+
+    /// Counts a call refused at a gate.
+    pub(crate) fn count_rejected(&self, id: u16) {
+        if let Some(sum) = self.rejected.borrow_mut().get_mut(usize::from(id)) {
+            *sum += 1;
+        }
+    }
+
+    pub(super) fn take_turn(&self) -> Box<Turn> {
+        self.rounds.borrow_mut().pop().unwrap_or_default()
+    }
+
+    pub(super) fn put_turn(&self, mut turn: Box<Turn>) {
+        turn.words.clear();
+        turn.scratch.clear();
+        if turn.scratch.capacity() > SCRATCH_KEPT_MAX {
+            turn.scratch = Vec::new();
+        }
+        let mut rounds = self.rounds.borrow_mut();
+        if rounds.len() < SPARE_MAX {
+            rounds.push(turn);
+        }
+    }
+
+    /// An empty read buffer that nobody else holds.
+    pub(super) fn take_buffer(&self) -> Arc<Vec<u8>> {
+        self.buffers.borrow_mut().pop().unwrap_or_else(|| Arc::new(Vec::with_capacity(READ_BYTES)))
+    }
+
+    /// Takes a buffer back, if it is worth keeping and nobody else holds it.
+    pub(super) fn put_buffer(&self, mut buffer: Arc<Vec<u8>>) {
+        let Some(bytes) = Arc::get_mut(&mut buffer) else { return };
+        bytes.clear();
+        let mut buffers = self.buffers.borrow_mut();
+        if bytes.capacity() <= 4 * READ_BYTES && buffers.len() < SPARE_MAX {
+            buffers.push(buffer);
+        }
+    }
+}
+
+impl Board {
+    /// Bytes in and out, calls and so on, over all workers.
+    pub(crate) fn sum(&self, which: impl Fn(&WorkerCounters) -> u64) -> u64 {
+        self.counters.iter().map(which).sum()
+    }
+
+    pub(crate) fn stop(&self) {
+        self.shutdown.send_replace(true);
+    }
+
+    pub(crate) fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}

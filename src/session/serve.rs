@@ -1,0 +1,342 @@
+//! The loop of a conversation: read, take up every whole request, let the shards work, write once.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::command::{Args, Fault};
+use crate::metrics::CommandTally;
+use crate::resp::{self, Decoder, Protocol, Reply, Violation};
+use crate::router::ShardsGone;
+use crate::session::admit::admit;
+use crate::session::local::{READ_BYTES, Turn};
+use crate::session::{Ask, Entry, Handler, Local, Replies, Session};
+use crate::time::UnixMillis;
+
+/// What a client that has not said who he is may have unread in our buffer before we hang up.
+const UNAUTHENTICATED_QUERY_BYTES_MAX: usize = 1 << 20;
+
+/// Why taking up requests stopped.
+enum Stop {
+    /// The buffer holds no further whole request.
+    NeedsMore,
+    /// The next request has to wait until everything before it is answered: this handler must ask others.
+    Barrier { ask: Ask, id: u16, start: usize, end: usize },
+    /// The next request has to wait until the pause is over; it begins here.
+    Paused { at: usize },
+    /// The client broke the protocol, or said goodbye: nothing more is read.
+    Close,
+}
+
+/// Serves one client until it leaves, breaks the protocol or is ended.
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut session: Session, mut stream: S) {
+    let local = session.local.clone();
+    let mut decoder = Decoder::new();
+    let mut input: Option<Arc<Vec<u8>>> = None;
+    loop {
+        session.client.busy.set(false);
+        if session.client.ending.get() || local.stopping.get() {
+            return;
+        }
+        match fill(&mut stream, &mut input, &decoder, &local).await {
+            Ok(0) | Err(_) => return,
+            Ok(read) => {
+                local.counters().bytes_in.add(read as u64);
+                session.client.bytes_in.set(session.client.bytes_in.get() + read as u64);
+            }
+        }
+        session.client.busy.set(true);
+        session.client.last_used.set(UnixMillis::now());
+        let mut turn = local.take_turn();
+        let ended = answer(&mut session, &mut stream, &mut decoder, &mut input, &mut turn).await;
+        local.put_turn(turn);
+        if ended.is_err() || session.closing {
+            // Half a second's grace lets the peer read the last words before the socket is reset under them.
+            let _ = tokio::time::timeout(Duration::from_millis(500), stream.shutdown()).await;
+            return;
+        }
+    }
+}
+
+/// Reads once into the session's buffer; takes a spare buffer only while there is something to read.
+async fn fill<S: AsyncRead + Unpin>(stream: &mut S, input: &mut Option<Arc<Vec<u8>>>, decoder: &Decoder, local: &Local) -> io::Result<usize> {
+    poll_fn(|cx| {
+        let mut buffer = input.take().unwrap_or_else(|| local.take_buffer());
+        // Nobody else holds the session's own buffer between reads.
+        let Some(bytes) = Arc::get_mut(&mut buffer) else { return std::task::Poll::Ready(Err(io::ErrorKind::Other.into())) };
+        if bytes.capacity() - bytes.len() < READ_BYTES / 4 {
+            // Room for what the unfinished request is known to need, but never more than has already arrived: an announced length alone
+            // allocates nothing.
+            let more = decoder.wanted().clamp(READ_BYTES, bytes.len().max(READ_BYTES));
+            bytes.reserve(more);
+        }
+        let read = pin!(stream.read_buf(bytes)).poll(cx);
+        if read.is_pending() && bytes.is_empty() {
+            local.put_buffer(buffer);
+        } else {
+            *input = Some(buffer);
+        }
+        read
+    })
+    .await
+}
+
+use std::future::Future;
+
+/// Answers everything whole in the buffer; leaves what is not whole at the front of one.
+async fn answer<S: AsyncWrite + Unpin>(
+    session: &mut Session,
+    stream: &mut S,
+    decoder: &mut Decoder,
+    input: &mut Option<Arc<Vec<u8>>>,
+    turn: &mut Turn,
+) -> Result<(), Ended> {
+    let mut at = 0;
+    loop {
+        let Some(mut buffer) = input.take() else { return Ok(()) };
+        let Some(bytes) = Arc::get_mut(&mut buffer) else { return Err(Ended) };
+        let (stop, consumed) = take_up(session, decoder, bytes, at, turn);
+        at = consumed;
+        buffer = flush(session, stream, buffer, turn).await?;
+        match stop {
+            Stop::NeedsMore => {
+                let kept = keep_rest(session, buffer, at)?;
+                *input = kept;
+                return Ok(());
+            }
+            Stop::Barrier { ask, id, start, end } => {
+                // The words of the request stay in `turn.words[start..]`.
+                ask_others(session, stream, ask, id, &buffer, &turn.words[start..end], &mut turn.scratch).await?;
+                turn.words.clear();
+            }
+            Stop::Paused { at: held } => {
+                at = held;
+                let local = session.local.clone();
+                local.board.pause.over().await;
+            }
+            Stop::Close => {
+                session.closing = true;
+                return Ok(());
+            }
+        }
+        if session.closing {
+            return Ok(());
+        }
+        *input = Some(buffer);
+    }
+}
+
+/// The connection is over; nothing more can be said on it.
+struct Ended;
+
+impl From<io::Error> for Ended {
+    fn from(_: io::Error) -> Ended {
+        Ended
+    }
+}
+
+impl From<ShardsGone> for Ended {
+    fn from(_: ShardsGone) -> Ended {
+        Ended
+    }
+}
+
+/// Takes up whole requests from `at` on, until there is none or one that has to wait. Says where the next one begins.
+fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut at: usize, turn: &mut Turn) -> (Stop, usize) {
+    let local = session.local.clone();
+    let registry = &local.board.registry;
+    let paused = local.board.pause.is_set();
+    let mut limits = query_limits(session);
+    let shards = local.router.shards();
+    let mut last: Option<&Entry> = None;
+    loop {
+        turn.words.clear();
+        let end = match decoder.next(bytes, at, &limits, &mut turn.words) {
+            Ok(Some(end)) => end,
+            Ok(None) => return (Stop::NeedsMore, at),
+            Err(violation) => {
+                complain(session, turn, &violation);
+                return (Stop::Close, at);
+            }
+        };
+        if turn.words.is_empty() {
+            at = end;
+            continue;
+        }
+        let args = Args::new(bytes, &turn.words);
+        // A pipeline mostly repeats one command: compare with the last before looking the name up.
+        let admitted = match last {
+            Some(entry) if args.get(0).eq_ignore_ascii_case(entry.spec.name.as_bytes()) && session.authenticated && entry.spec.arity.admits(args.len()) => Ok(entry),
+            _ => admit(session, registry, &args),
+        };
+        let silent = match session.replies {
+            Replies::On => false,
+            Replies::Off => true,
+            Replies::SkipNext => {
+                session.replies = Replies::On;
+                true
+            }
+        };
+        let entry = match admitted {
+            Ok(entry) => entry,
+            Err(fault) => {
+                reject(session, turn, &fault, silent);
+                at = end;
+                continue;
+            }
+        };
+        if paused && local.board.pause.holds(entry, UnixMillis::now()) {
+            return (Stop::Paused { at }, at);
+        }
+        session.client.command.set(Some(entry.id));
+        match entry.handler {
+            Handler::Data(row) => {
+                last = entry.subcommands.is_empty().then_some(entry).filter(|entry| entry.spec.container().is_none());
+                turn.round.push(row, entry.id, session.manner(), &args, shards, &local.batches, silent);
+            }
+            Handler::Here(here) => {
+                let protocol_before = session.protocol;
+                let mut failed = false;
+                let (round, words) = (&mut turn.round, &turn.words);
+                let args = Args::new(bytes, words);
+                // HELLO answers in the protocol it switches to, so the reply is written by the protocol that holds afterwards.
+                let mut written = std::mem::take(&mut turn.scratch);
+                written.clear();
+                let result = here(session, &args, &mut Reply::new(&mut written, protocol_before));
+                if let Err(fault) = result {
+                    written.clear();
+                    Reply::new(&mut written, session.protocol).error(&fault.text());
+                    failed = true;
+                }
+                let silent = silent || session.replies != Replies::On;
+                round.answer(session.protocol, silent, |reply| reply.raw(&written));
+                turn.scratch = written;
+                local.count(entry.id, CommandTally { calls: 1, nanos: 0, failed: u64::from(failed) });
+                limits = query_limits(session);
+            }
+            Handler::Ask(ask) => {
+                let words = turn.words.len();
+                return (Stop::Barrier { ask, id: entry.id, start: 0, end: words }, end);
+            }
+            Handler::Container => {
+                let fault = Fault::Arity(entry.spec.name);
+                reject(session, turn, &fault, silent);
+            }
+        }
+        at = end;
+        if session.closing {
+            return (Stop::Close, at);
+        }
+    }
+}
+
+/// What the decoder lets pass for this client.
+fn query_limits(session: &Session) -> resp::Limits {
+    let settings = session.local.settings();
+    resp::Limits { bulk_bytes_max: settings.proto_max_bulk_len, words_max: settings.query_words_max, authenticated: session.authenticated }
+}
+
+/// Answers a call that did not pass a gate.
+fn reject(session: &Session, turn: &mut Turn, fault: &Fault, silent: bool) {
+    session.local.counters().errors.add(1);
+    turn.round.answer(session.protocol, silent, |reply| reply.error(&fault.text()));
+}
+
+/// Answers a breach of the protocol, as far as it deserves an answer.
+fn complain(session: &Session, turn: &mut Turn, violation: &Violation) {
+    if matches!(violation, Violation::Smuggled) {
+        tracing::warn!(client = %session.client.peer, "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection aborted.");
+        return;
+    }
+    turn.round.answer(session.protocol, false, |reply| reply.error(&format!("ERR {violation}")));
+}
+
+/// Sends what was taken up, waits for it, and writes the replies in the order asked. Returns the buffer, whose words nobody needs any more.
+async fn flush<S: AsyncWrite + Unpin>(session: &Session, stream: &mut S, buffer: Arc<Vec<u8>>, turn: &mut Turn) -> Result<Arc<Vec<u8>>, Ended> {
+    if turn.round.is_empty() {
+        return Ok(buffer);
+    }
+    let local = &session.local;
+    let calls = turn.round.calls();
+    local.counters().commands.add(calls);
+    session.client.calls.set(session.client.calls.get() + calls);
+    let mut kept = None;
+    if turn.round.asks_shards() {
+        local.router.send(&mut turn.round, buffer).await?;
+    } else {
+        kept = Some(buffer);
+    }
+    let Turn { round, scratch, .. } = turn;
+    let replies = round.stitch(scratch, local.router.pick());
+    let result = write(session, stream, replies).await;
+    let input = round.reset(&local.batches);
+    result?;
+    kept.or(input).ok_or(Ended)
+}
+
+async fn write<S: AsyncWrite + Unpin>(session: &Session, stream: &mut S, bytes: &[u8]) -> io::Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    session.local.counters().bytes_out.add(bytes.len() as u64);
+    session.client.bytes_out.set(session.client.bytes_out.get() + bytes.len() as u64);
+    stream.write_all(bytes).await
+}
+
+/// Runs a command that must ask others, and writes its reply.
+async fn ask_others<S: AsyncWrite + Unpin>(
+    session: &mut Session,
+    stream: &mut S,
+    ask: Ask,
+    id: u16,
+    buffer: &[u8],
+    words: &[resp::Span],
+    scratch: &mut Vec<u8>,
+) -> Result<(), Ended> {
+    let protocol: Protocol = session.protocol;
+    let local = session.local.clone();
+    scratch.clear();
+    let result = ask(session, Args::new(buffer, words), Reply::new(scratch, protocol)).await;
+    let failed = u64::from(result.is_err());
+    if let Err(fault) = result {
+        scratch.clear();
+        Reply::new(scratch, protocol).error(&fault.text());
+    }
+    local.count(id, CommandTally { calls: 1, nanos: 0, failed });
+    local.counters().commands.add(1);
+    local.counters().errors.add(failed);
+    session.client.calls.set(session.client.calls.get() + 1);
+    write(session, stream, scratch).await?;
+    Ok(())
+}
+
+/// Keeps the unfinished request behind `at` at the front of a buffer; `None` if there is nothing left.
+fn keep_rest(session: &Session, mut buffer: Arc<Vec<u8>>, at: usize) -> Result<Option<Arc<Vec<u8>>>, Ended> {
+    let local = &session.local;
+    let rest = buffer.len() - at;
+    session.client.query_bytes.set(rest);
+    if rest == 0 {
+        local.put_buffer(buffer);
+        return Ok(None);
+    }
+    let limit = if session.authenticated { local.settings().client_query_buffer_limit } else { UNAUTHENTICATED_QUERY_BYTES_MAX };
+    if rest > limit {
+        local.counters().query_limit_closed.add(1);
+        tracing::warn!(client = %session.client.peer, bytes = rest, "closing a client whose unfinished request passes the query buffer limit");
+        return Err(Ended);
+    }
+    match Arc::get_mut(&mut buffer) {
+        // Nobody else holds it: move the rest to the front, unless it is there already.
+        Some(bytes) => {
+            if at > 0 {
+                bytes.drain(..at);
+            }
+            Ok(Some(buffer))
+        }
+        None => Err(Ended),
+    }
+}

@@ -1,0 +1,166 @@
+//! The batch: what one read of one connection asks of one shard, and the replies on their way back.
+//!
+//! It travels whole, as one box: calls and their words out, replies and where each ends back. Its buffers are used again by the worker
+//! that made it, so that a steady pipeline allocates nothing here.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::command::{Args, Row};
+use crate::resp::{Protocol, Span};
+
+/// One call of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    pub(crate) row: &'static Row,
+    /// The row's number in the registry: where its calls are counted.
+    pub(crate) id: u16,
+    /// The selected database.
+    pub(crate) database: u16,
+    pub(crate) protocol: Protocol,
+    /// False after CLIENT NO-TOUCH ON.
+    pub(crate) touches: bool,
+    /// False for all but the first part of a split call: a call counts once.
+    pub(crate) counts: bool,
+    /// The call's words are `spans[first..first + words]`.
+    first: u32,
+    words: u32,
+}
+
+/// Calls for one shard and their replies.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// The bytes of one read; every batch of the read holds the same. An `Arc` of a plain vector, not `Bytes`: when the last batch is back
+    /// the worker is the only owner again and reads into the same memory, where `Bytes` would allocate a handle for every read.
+    pub(crate) input: Option<Arc<Vec<u8>>>,
+    spans: Vec<Span>,
+    calls: Vec<Call>,
+    /// The replies, encoded, one after the other.
+    pub(crate) reply: Vec<u8>,
+    /// Where each call's reply ends in `reply`.
+    pub(crate) ends: Vec<usize>,
+    answer: Option<oneshot::Sender<Box<Batch>>>,
+}
+
+/// What a call has beside its words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    pub(crate) database: u16,
+    pub(crate) protocol: Protocol,
+    pub(crate) touches: bool,
+}
+
+impl Batch {
+    /// Adds a call whose words are `spans`.
+    #[inline]
+    pub(crate) fn push(&mut self, row: &'static Row, id: u16, manner: Manner, spans: &[Span]) {
+        self.spans.extend_from_slice(spans);
+        self.push_words(row, id, manner, spans.len());
+    }
+
+    /// Adds a call of one word so far: its name. More follow by [`Batch::push_word`].
+    pub(crate) fn push_name(&mut self, row: &'static Row, id: u16, manner: Manner, name: Span, counts: bool) {
+        self.push(row, id, manner, &[name]);
+        if let Some(call) = self.calls.last_mut() {
+            call.counts = counts;
+        }
+    }
+
+    /// Adds a word to the last call.
+    pub(crate) fn push_word(&mut self, span: Span) {
+        if let Some(call) = self.calls.last_mut() {
+            self.spans.push(span);
+            call.words += 1;
+        }
+    }
+
+    fn push_words(&mut self, row: &'static Row, id: u16, manner: Manner, words: usize) {
+        // Spans are u32 offsets into one read buffer of at most a few gigabytes, so that their number fits too.
+        let (end, words) = (u32::try_from(self.spans.len()).unwrap_or(u32::MAX), u32::try_from(words).unwrap_or(u32::MAX));
+        let Manner { database, protocol, touches } = manner;
+        self.calls.push(Call { row, id, database, protocol, touches, counts: true, first: end.saturating_sub(words), words });
+    }
+
+    pub(crate) fn calls(&self) -> &[Call] {
+        &self.calls
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// The words of a call, the parts that running it needs apart: reply buffer and ends stay free to be written.
+    #[inline]
+    pub(crate) fn split(&mut self) -> (Words<'_>, &[Call], &mut Vec<u8>, &mut Vec<usize>) {
+        (Words { input: bytes_of(&self.input), spans: &self.spans }, &self.calls, &mut self.reply, &mut self.ends)
+    }
+
+    /// The words of the call at `at`.
+    pub(crate) fn args(&self, at: usize) -> Args<'_> {
+        Words { input: bytes_of(&self.input), spans: &self.spans }.of(&self.calls[at])
+    }
+
+    /// The reply to the call at `at`.
+    pub(crate) fn reply_to(&self, at: usize) -> &[u8] {
+        let start = if at == 0 { 0 } else { self.ends[at - 1] };
+        &self.reply[start..self.ends[at]]
+    }
+
+    /// Makes the channel by which the batch comes back.
+    pub(crate) fn expect_back(&mut self) -> oneshot::Receiver<Box<Batch>> {
+        let (answer, back) = oneshot::channel();
+        self.answer = Some(answer);
+        back
+    }
+
+    /// Sends the batch back to whoever sent it. If that is gone, the work stays done and the replies are dropped.
+    pub(crate) fn send_back(mut self: Box<Self>) {
+        if let Some(answer) = self.answer.take() {
+            let _ = answer.send(self);
+        }
+    }
+
+    /// Empties the batch for its next use; keeps its buffers unless they grew past what is worth keeping.
+    pub(crate) fn reset(&mut self) {
+        self.input = None;
+        self.answer = None;
+        self.spans.clear();
+        self.calls.clear();
+        self.ends.clear();
+        self.reply.clear();
+        if self.reply.capacity() > REPLY_KEPT_MAX {
+            self.reply = Vec::new();
+        }
+        if self.spans.capacity() > CALLS_KEPT_MAX {
+            self.spans = Vec::new();
+            self.calls = Vec::new();
+            self.ends = Vec::new();
+        }
+    }
+}
+
+fn bytes_of(input: &Option<Arc<Vec<u8>>>) -> &[u8] {
+    input.as_ref().map_or(b"", |bytes| bytes.as_slice())
+}
+
+/// The words of a batch's calls.
+#[derive(Clone, Copy)]
+pub(crate) struct Words<'a> {
+    input: &'a [u8],
+    spans: &'a [Span],
+}
+
+impl<'a> Words<'a> {
+    #[inline]
+    pub(crate) fn of(self, call: &Call) -> Args<'a> {
+        let first = call.first as usize;
+        Args::new(self.input, self.spans.get(first..first + call.words as usize).unwrap_or_default())
+    }
+}
+
+/// A reply buffer larger than this is given back to the allocator: one large LRANGE must not pin its size for good.
+const REPLY_KEPT_MAX: usize = 256 << 10;
+
+/// As above, for the words of a read: a 16 KiB read buffer holds at most about 3000.
+const CALLS_KEPT_MAX: usize = 8192;

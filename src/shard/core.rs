@@ -1,0 +1,165 @@
+//! What a shard does: it owns its keyspace and runs batches on it. No await, no clock of its own, no channel.
+
+use std::sync::Arc;
+
+use crate::command::{self, Cx, Discard, Effects, Limits, Reach};
+use crate::metrics::{CommandTally, Tally};
+use crate::resp::Reply;
+use crate::shard::{Batch, Returned};
+use crate::store::Keyspace;
+use crate::time::UnixMillis;
+
+/// A monotonic clock in nanoseconds, handed in so that a simulation can replay.
+pub(crate) type Ticks = fn() -> u64;
+
+/// One shard: its keyspace, and what it counts.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    /// `None` while it is lent.
+    keyspace: Option<Keyspace>,
+    limits: Arc<Limits>,
+    ticks: Ticks,
+    seed: u64,
+    /// What calls left since the last fold.
+    effects: Effects,
+    tally: Tally,
+}
+
+impl Shard {
+    /// `commands` is how many rows the registry counts; `seed` starts the generator behind SPOP and RANDOMKEY.
+    pub(crate) fn new(keyspace: Keyspace, limits: Arc<Limits>, commands: usize, seed: u64, ticks: Ticks) -> Shard {
+        let tally = Tally { commands: vec![CommandTally::default(); commands], ..Tally::default() };
+        Shard { keyspace: Some(keyspace), limits, ticks, seed, effects: Effects::default(), tally }
+    }
+
+    /// New limits, from a change of settings.
+    pub(crate) fn limit(&mut self, limits: Arc<Limits>) {
+        self.limits = limits;
+    }
+
+    /// Runs the calls of a batch in order, writing their replies into it.
+    ///
+    /// # Panics
+    /// If the keyspace is lent: a parked shard reads no mailbox.
+    pub(crate) fn run(&mut self, batch: &mut Batch, now: UnixMillis) {
+        let keyspace = self.keyspace.as_mut().expect("a parked shard reads no mailbox");
+        let mut cx = Cx::new(Reach::One(keyspace), &self.limits, &mut self.effects, &mut self.seed, now);
+        let tallies = &mut self.tally.commands;
+        run_calls(batch, &mut cx, self.ticks, |id, tally| {
+            if let Some(sum) = tallies.get_mut(usize::from(id)) {
+                sum.add(tally);
+            }
+        });
+    }
+
+    /// Hands the keyspace over.
+    ///
+    /// # Panics
+    /// If it is lent already, which the mailbox's order rules out.
+    pub(crate) fn lend(&mut self) -> Keyspace {
+        self.keyspace.take().expect("a parked shard reads no mailbox")
+    }
+
+    /// Takes the keyspace back, and what the unit did.
+    pub(crate) fn take_back(&mut self, returned: Returned) {
+        let Returned { keyspace, effects, tallies } = returned;
+        debug_assert!(self.keyspace.is_none(), "a keyspace came back that was not lent");
+        self.keyspace = Some(keyspace);
+        self.effects.absorb(effects);
+        for (id, tally) in tallies {
+            if let Some(sum) = self.tally.commands.get_mut(usize::from(id)) {
+                sum.add(tally);
+            }
+        }
+    }
+
+    /// Removes at most `budget` keys whose deadline has passed. Says how many.
+    pub(crate) fn sweep(&mut self, now: UnixMillis, budget: usize) -> usize {
+        let Some(keyspace) = self.keyspace.as_mut() else { return 0 };
+        if !self.limits.active_expire {
+            return 0;
+        }
+        let mut left = budget;
+        for number in 0..keyspace.databases() {
+            let effects = &mut self.effects;
+            let swept = keyspace.database_mut(number).sweep(now, left, &mut |_key, value| effects.discard(value));
+            self.effects.expired += swept as u64;
+            left -= swept;
+            if left == 0 {
+                break;
+            }
+        }
+        budget - left
+    }
+
+    /// The earliest deadline of any key, if the sweep shall look for it.
+    pub(crate) fn next_deadline(&self) -> Option<UnixMillis> {
+        let keyspace = self.keyspace.as_ref().filter(|_| self.limits.active_expire)?;
+        (0..keyspace.databases()).filter_map(|number| keyspace.database(number).next_deadline()).min()
+    }
+
+    /// Large values to be freed elsewhere.
+    pub(crate) fn discarded(&mut self) -> impl Iterator<Item = Discard> {
+        self.effects.discarded.drain(..)
+    }
+
+    pub(crate) fn has_discarded(&self) -> bool {
+        !self.effects.discarded.is_empty()
+    }
+
+    /// What the shard tells of itself.
+    pub(crate) fn tally(&mut self, now: UnixMillis) -> Tally {
+        let effects = std::mem::take(&mut self.effects);
+        self.tally.changed += effects.changed;
+        self.tally.hits += effects.hits;
+        self.tally.misses += effects.misses;
+        self.tally.expired += effects.expired;
+        self.effects.discarded = effects.discarded;
+        let mut tally = self.tally.clone();
+        if let Some(keyspace) = &self.keyspace {
+            tally.databases = (0..keyspace.databases()).map(|number| keyspace.database(number)).map(|database| database.tally(now)).map(Into::into).collect();
+        }
+        tally
+    }
+
+    /// CONFIG RESETSTAT.
+    pub(crate) fn reset_tally(&mut self) {
+        let commands = self.tally.commands.len();
+        let changed = self.tally.changed;
+        self.tally = Tally { commands: vec![CommandTally::default(); commands], changed, ..Tally::default() };
+        let effects = &mut self.effects;
+        (effects.hits, effects.misses, effects.expired) = (0, 0, 0);
+    }
+}
+
+/// Runs a batch on whatever its context can reach: a shard's own keyspace, or lent ones. `count` is told of every run of like calls.
+///
+/// Time is taken when the command changes within the batch, not for every call: a pipeline of one command costs two looks at the clock.
+pub(crate) fn run_calls(batch: &mut Batch, cx: &mut Cx<'_>, ticks: Ticks, mut count: impl FnMut(u16, CommandTally)) {
+    let (words, calls, replies, ends) = batch.split();
+    ends.reserve(calls.len());
+    let mut rest = calls;
+    let mut started = ticks();
+    while let Some(first) = rest.first() {
+        let mut tally = CommandTally::default();
+        let mut alike = 0;
+        for call in rest {
+            if call.id != first.id {
+                break;
+            }
+            alike += 1;
+            cx.database = usize::from(call.database);
+            cx.touches = call.touches;
+            let mut reply = Reply::new(replies, call.protocol);
+            let done = command::run(call.row, cx, &words.of(call), &mut reply);
+            tally.calls += u64::from(call.counts);
+            tally.failed += u64::from(call.counts && !done);
+            ends.push(replies.len());
+        }
+        let ended = ticks();
+        tally.nanos = ended.saturating_sub(started);
+        count(first.id, tally);
+        started = ended;
+        rest = &rest[alike..];
+    }
+}

@@ -1,0 +1,97 @@
+//! The shard's task: receive many, handle, answer, park while lent, sweep.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+
+use crate::command::Limits;
+use crate::shard::mailbox::Inbox;
+use crate::shard::reclaim::Reclaimer;
+use crate::shard::{Loan, Message, Shard};
+use crate::time::UnixMillis;
+
+/// Messages handled before the connections of the same thread get a turn. 64 batches of a deep pipeline are about a millisecond.
+const TURN_MESSAGES_MAX: usize = 64;
+
+/// Keys removed by one sweep before messages get a turn: well under a millisecond.
+const SWEEP_KEYS_MAX: usize = 1000;
+
+/// The shortest time between two sweeps that find nothing urgent: expiry by the clock need not be finer.
+const SWEEP_PAUSE: Duration = Duration::from_millis(10);
+
+/// Runs a shard until every mailbox handle is gone.
+pub(crate) async fn run(mut shard: Shard, mut inbox: Inbox, mut limits: watch::Receiver<Arc<Limits>>, reclaimer: Reclaimer) {
+    let mut messages = Vec::with_capacity(TURN_MESSAGES_MAX);
+    let mut timer = pin!(sleep_until(Instant::now()));
+    // The deadline the timer is set for; `None` while it is not set.
+    let mut set_for: Option<UnixMillis> = None;
+    loop {
+        let received = tokio::select! {
+            biased;
+            received = inbox.recv_many(&mut messages, TURN_MESSAGES_MAX) => received,
+            () = &mut timer, if set_for.is_some() => {
+                set_for = None;
+                let swept = shard.sweep(UnixMillis::now(), SWEEP_KEYS_MAX);
+                if swept == SWEEP_KEYS_MAX {
+                    // More is due: let the connections have their turn and go on.
+                    tokio::task::yield_now().await;
+                }
+                usize::MAX
+            }
+        };
+        if received == 0 {
+            return;
+        }
+        if limits.has_changed().unwrap_or(false) {
+            shard.limit(limits.borrow_and_update().clone());
+        }
+        // One look at the clock for all that arrived together: every command of a batch sees one time.
+        let now = UnixMillis::now();
+        for message in messages.drain(..) {
+            handle(&mut shard, message, now).await;
+        }
+        if shard.has_discarded() {
+            shard.discarded().for_each(|discard| reclaimer.free(discard));
+        }
+        if let Some(next) = shard.next_deadline()
+            && set_for.is_none_or(|set| next < set)
+        {
+            let wait = Duration::from_millis(next.since(now)).max(SWEEP_PAUSE);
+            // Beyond a day the timer is simply set again: far deadlines must not overflow the runtime's wheel.
+            timer.as_mut().reset(Instant::now() + wait.min(Duration::from_secs(86_400)));
+            set_for = Some(next);
+        }
+    }
+}
+
+async fn handle(shard: &mut Shard, message: Message, now: UnixMillis) {
+    match message {
+        Message::Run(mut batch) => {
+            shard.run(&mut batch, now);
+            batch.send_back();
+        }
+        Message::Part(mut batch, gate) => {
+            gate.passed().await;
+            shard.run(&mut batch, now);
+            batch.send_back();
+        }
+        Message::Borrow(borrow) => {
+            let (home, back) = oneshot::channel();
+            let loan = Loan::new(shard.lend(), home);
+            // If the borrower is gone the loan is dropped in here, and so is on its way home already.
+            drop(borrow.lend_to.send(loan));
+            // A loan returns itself when it is dropped, so that this can fail only when the borrower's thread died with the keyspace
+            // in hand; the process is ending then.
+            shard.take_back(back.await.expect("a loan returns when it is dropped"));
+        }
+        Message::Report { answer, reset } => {
+            if reset {
+                shard.reset_tally();
+            }
+            let _ = answer.send(shard.tally(now));
+        }
+    }
+}

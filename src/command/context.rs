@@ -2,7 +2,7 @@
 
 use crate::command::{Effects, Fault, Limits, Reach};
 use crate::store::types::Thresholds;
-use crate::store::{Database, Entry, EntryMut, Guard, Keep, Keyspace, Text, Typed, Value};
+use crate::store::{Database, Entry, EntryMut, Guard, Keep, Keyspace, Stamp, Text, Typed, Value};
 use crate::time::UnixMillis;
 
 /// The context of one call. Everything a command may look at besides its words is here, so that the same command runs in a
@@ -59,16 +59,15 @@ impl<'a> Cx<'a> {
         let (touches, now, limits) = (self.touches, self.now, self.limits);
         self.drop_if_due(database, key);
         let (hash, data) = locate(&mut self.reach, database, key);
-        let Some(mut entry) = data.find_mut(hash, key) else {
+        let Some(entry) = data.find(hash, key) else {
             self.effects.misses += 1;
             return None;
         };
         self.effects.hits += 1;
         if touches {
-            let access = limits.touched(entry.access(), now);
-            entry.set_access(access);
+            entry.touch(limits.touched(entry.access(), now));
         }
-        Some(entry.into_entry())
+        Some(entry)
     }
 
     /// The entry of a key for a command that looks at it without using it (TTL, TYPE, OBJECT): the access time stays.
@@ -100,7 +99,7 @@ impl<'a> Cx<'a> {
     pub(crate) fn read_text(&mut self, key: &[u8]) -> Result<Option<Text<'_>>, Fault> {
         match self.read(key) {
             None => Ok(None),
-            Some(entry) => entry.into_text().map(Some).ok_or(Fault::WrongType),
+            Some(entry) => entry.text().map(Some).ok_or(Fault::WrongType),
         }
     }
 
@@ -108,7 +107,7 @@ impl<'a> Cx<'a> {
     pub(crate) fn read_as<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&T>, Fault> {
         match self.read(key) {
             None => Ok(None),
-            Some(entry) => entry.into_typed::<T>().map(Some).ok_or(Fault::WrongType),
+            Some(entry) => entry.get::<T>().map(Some).ok_or(Fault::WrongType),
         }
     }
 
@@ -132,7 +131,7 @@ impl<'a> Cx<'a> {
     pub(crate) fn edit_as<T: Typed>(&mut self, key: &[u8]) -> Result<Option<Guard<'_, T>>, Fault> {
         match self.write(key) {
             None => Ok(None),
-            Some(entry) => entry.into_edit::<T>().map(Some).ok_or(Fault::WrongType),
+            Some(entry) => entry.into_guard::<T>().map(Some).ok_or(Fault::WrongType),
         }
     }
 
@@ -146,14 +145,14 @@ impl<'a> Cx<'a> {
         }
         match self.write(key) {
             None => Err(Fault::NoSuchKey), // not reached: the key was just put
-            Some(entry) => entry.into_edit::<T>().ok_or(Fault::WrongType),
+            Some(entry) => entry.into_guard::<T>().ok_or(Fault::WrongType),
         }
     }
 
     /// Removes the key if its collection became empty: Redis keeps no empty collections.
     pub(crate) fn drop_if_empty<T: Typed>(&mut self, key: &[u8]) {
         let (hash, data) = locate(&mut self.reach, self.database, key);
-        let empty = data.find(hash, key).and_then(Entry::into_typed::<T>).is_some_and(Typed::is_empty);
+        let empty = data.find(hash, key).and_then(Entry::get::<T>).is_some_and(Typed::is_empty);
         if empty {
             data.remove(hash, key);
         }
@@ -165,7 +164,8 @@ impl<'a> Cx<'a> {
         let (now, limits, database) = (self.now, self.limits, self.database);
         self.drop_if_due(database, key);
         let (hash, data) = locate(&mut self.reach, database, key);
-        let old = data.set_text(hash, key, text, keep, limits.fresh(now));
+        data.set_stamp(limits.stamp(now));
+        let old = data.set_text(hash, key, text, keep);
         if let Some(old) = old {
             self.effects.discard(old);
         }
@@ -178,9 +178,10 @@ impl<'a> Cx<'a> {
 
     /// As [`Cx::put`], in a database of the command's choosing.
     pub(crate) fn put_in(&mut self, database: usize, key: &[u8], value: Value, deadline: Option<UnixMillis>) {
-        let access = self.limits.fresh(self.now);
+        let stamp = self.limits.stamp(self.now);
         let (hash, data) = locate(&mut self.reach, database, key);
-        if let Some(old) = data.insert(hash, key, value, deadline, access) {
+        data.set_stamp(stamp);
+        if let Some(old) = data.insert(hash, key, value, deadline) {
             self.effects.discard(old);
         }
     }
@@ -266,9 +267,14 @@ fn locate<'r>(reach: &'r mut Reach<'_>, database: usize, key: &[u8]) -> (u64, &'
 }
 
 impl Limits {
-    /// The 24 access bits of an entry that is made now.
-    pub(crate) fn fresh(&self, now: UnixMillis) -> u32 {
-        if self.frequency { (minutes(now) << 8) | LFU_START } else { seconds(now) }
+    /// The access bits of entries that are written now: a time is renewed by every write, a frequency begins once.
+    #[inline]
+    fn stamp(&self, now: UnixMillis) -> Stamp {
+        if self.frequency {
+            Stamp { born: (minutes(now) << 8) | LFU_START, written: None }
+        } else {
+            Stamp { born: seconds(now), written: Some(seconds(now)) }
+        }
     }
 
     /// The access bits of an entry that was `access` and is used now.

@@ -5,8 +5,8 @@ use crate::resp::{self, Reply};
 
 /// Writes the one reply of a split call.
 ///
-/// `parts` are the encoded replies of the parts, in the order of `shards_of_words` first mention; `order[i]` says which part holds
-/// the answer to the call's i-th key (for [`Join::InOrder`]). A part that failed (it cannot fault on data, so this is a limit hit on one
+/// `parts` are the encoded replies of the parts; `order[i]` says which part holds the answer to the call's i-th key (for
+/// [`Join::InOrder`]), each part's answers being in the order of its keys. A part that failed (it cannot fault on data, so this is a limit hit on one
 /// shard) makes the whole call fail with its error.
 pub(crate) fn join(join: Join, parts: &[&[u8]], order: &[u16], pick: u64, reply: &mut Reply<'_>) {
     if let Some(error) = parts.iter().find(|part| part.first() == Some(&b'-')) {
@@ -24,7 +24,7 @@ pub(crate) fn join(join: Join, parts: &[&[u8]], order: &[u16], pick: u64, reply:
             reply.array(order.len());
             for &part in order {
                 let rest = &mut rests[usize::from(part)];
-                let (element, behind) = rest.split_at(resp::value_bytes(rest).unwrap_or(rest.len()));
+                let (element, behind) = rest.split_at(element_bytes(rest));
                 reply.raw(element);
                 *rest = behind;
             }
@@ -45,6 +45,15 @@ pub(crate) fn join(join: Join, parts: &[&[u8]], order: &[u16], pick: u64, reply:
                 None => reply.null(),
             }
         }
+    }
+}
+
+/// How long the first element is: a bulk string, or a value of one line.
+fn element_bytes(rest: &[u8]) -> usize {
+    let line_bytes = rest.len() - after_line(rest).len();
+    match (rest.first(), resp::number::parse_integer(line(rest)).and_then(|length| usize::try_from(length).ok())) {
+        (Some(b'$'), Some(length)) => rest.len().min(line_bytes + length + 2),
+        _ => line_bytes,
     }
 }
 

@@ -1,7 +1,6 @@
 //! The plan of a call: which shards own its keys, and so how it is done.
 
 use crate::command::{Args, Row, Spread, keys_of};
-use crate::resp::number;
 use crate::slot;
 
 /// How a call is done.
@@ -35,7 +34,7 @@ impl Plan {
             Spread::All(_) => return Plan::Every,
             Spread::Cursor(at) => {
                 // What is not a cursor is refused by the command itself, wherever it runs.
-                let cursor = number::parse_unsigned(args.get(at)).unwrap_or(0);
+                let cursor = std::str::from_utf8(args.get(at)).ok().and_then(|digits| digits.parse::<u64>().ok()).unwrap_or(0);
                 return Plan::One(u32::try_from(cursor % u64::from(shards)).unwrap_or(0));
             }
             Spread::No | Spread::Keys(_) | Spread::Pairs(_) => {}

@@ -1,1 +1,30 @@
-//! TODO
+//! What a shard owns: its keyspaces, as plain data without clock, socket or lock.
+//!
+//! Read downwards: a [`Keyspace`] is a shard's numbered [`Database`]s; a database finds an entry through its `directory`, which
+//! picks one of many small `segment`s by the top bits of the key's hash; a segment's slot points at an [`Entry`], one block of
+//! memory with the key and, for a string, the value; anything larger is a [`Value`] of its own. What a database promises:
+//! - memory is counted as it is allocated ([`Database::bytes`]), by the allocator's own size classes (`memory`);
+//! - it grows and shrinks one segment at a time, so that no single call is long ([`Database::take`] is how a whole one is freed);
+//! - a scan's cursor survives growing and shrinking (`scan`);
+//! - deadlines cost nothing for keys that have none (`expiry`), and expiring is the caller's decision: nothing here reads a clock.
+mod database;
+mod directory;
+mod edit;
+mod entry;
+mod expiry;
+mod hasher;
+mod keyspace;
+mod memory;
+#[cfg(test)]
+mod model;
+mod scan;
+mod segment;
+pub mod types;
+mod value;
+
+pub use database::{Database, Keep, Stamp};
+pub use edit::{EntryMut, Guard};
+pub use entry::{Entry, INLINE_TEXT_MAX};
+pub use keyspace::{Keyspace, Part};
+pub use memory::size_class;
+pub use value::{Kind, Text, Typed, Value};

@@ -1,0 +1,278 @@
+//! One numbered database: keys to entries, and the deadlines of those that have one.
+//!
+//! Every call takes the key's hash besides the key, since the caller has computed it when the batch arrived, to prefetch. Whether an
+//! entry that is due still exists is the caller's to decide; nothing here reads a clock.
+
+use super::directory::Directory;
+use super::edit::EntryMut;
+use super::entry::{Block, Content, Entry, INLINE_TEXT_MAX};
+use super::expiry::Deadlines;
+use super::hasher::KeyHasher;
+use super::segment::tag_of;
+use super::value::{Text, Value};
+use crate::time::UnixMillis;
+
+/// What becomes of a key's deadline when SET overwrites it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    Keep,
+    Clear,
+    At(UnixMillis),
+}
+
+/// The access bits that entries get when they are written, as the policy of eviction wants them now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// For a new entry.
+    pub born: u32,
+    /// For one that is overwritten as a whole; `None` leaves it as it is.
+    pub written: Option<u32>,
+}
+
+pub struct Database {
+    directory: Directory,
+    deadlines: Deadlines,
+    /// Allocated for the entries: their blocks by size class, and what their values own.
+    entry_bytes: usize,
+    hasher: KeyHasher,
+    stamp: Stamp,
+}
+
+impl Database {
+    pub(super) fn new(hasher: KeyHasher) -> Database {
+        Database { directory: Directory::new(), deadlines: Deadlines::default(), entry_bytes: 0, hasher, stamp: Stamp::default() }
+    }
+
+    /// Keys, those included that are due but not yet removed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.directory.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Keys that have a deadline.
+    #[must_use]
+    pub fn volatile(&self) -> usize {
+        self.deadlines.keys()
+    }
+
+    /// Bytes allocated: entries, values, tables, deadlines.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.entry_bytes.wrapping_add(self.directory.bytes()).wrapping_add(self.deadlines.bytes())
+    }
+
+    /// The access bits for entries written from now on.
+    pub fn set_stamp(&mut self, stamp: Stamp) {
+        self.stamp = stamp;
+    }
+
+    /// Asks the processor for the line of the table where this hash is looked up first.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        self.directory.segment(hash).prefetch(tag_of(hash));
+    }
+
+    /// Asks for the entry's own line. To be called some commands after [`Database::prefetch`], as it reads that line of the table.
+    #[inline]
+    pub fn prefetch_entry(&self, hash: u64) {
+        self.directory.segment(hash).prefetch_entry(tag_of(hash));
+    }
+
+    #[inline]
+    #[must_use]
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<Entry<'_>> {
+        self.check_hash(hash, key);
+        self.directory.find(hash, key)
+    }
+
+    #[inline]
+    pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<EntryMut<'_>> {
+        self.check_hash(hash, key);
+        let slot = self.directory.find_mut(hash, key)?;
+        Some(EntryMut::new(slot, &mut self.entry_bytes))
+    }
+
+    /// Stores a value under a key, whatever was there, and returns that.
+    pub fn insert(&mut self, hash: u64, key: &[u8], value: Value, deadline: Option<UnixMillis>) -> Option<Value> {
+        self.check_hash(hash, key);
+        let stamp = self.stamp;
+        let Some(slot) = self.directory.find_mut(hash, key) else {
+            let mut scratch = Vec::new();
+            let content = Content::of_value(value, &mut scratch);
+            self.add(hash, key, content, deadline);
+            return None;
+        };
+        let mut entry = EntryMut::new(slot, &mut self.entry_bytes);
+        let before = entry.deadline();
+        // A boxed value is handed back as it was; one that lies in the entry is overwritten, so it has to be copied before.
+        let inline = match entry.text() {
+            Some(Text::Integer(number)) => Some(Value::Integer(number)),
+            Some(Text::Bytes(bytes)) if bytes.len() <= INLINE_TEXT_MAX => Some(Value::Text(bytes.to_vec())),
+            _ => None,
+        };
+        let old = entry.put_value(value).or(inline);
+        if before != deadline {
+            entry.set_deadline(deadline);
+        }
+        if let Some(access) = stamp.written {
+            entry.set_access(access);
+        }
+        self.deadlines.change(hash, before, deadline);
+        old
+    }
+
+    /// Stores a string under a key: SET. One search, and no allocation where the new value takes the room of the old one.
+    ///
+    /// The old value is returned if it is a collection or a text beyond [`super::INLINE_TEXT_MAX`], which the caller may have freed elsewhere.
+    #[inline]
+    pub fn set_text(&mut self, hash: u64, key: &[u8], text: &[u8], deadline: Keep) -> Option<Value> {
+        self.check_hash(hash, key);
+        let content = Content::of_text(text);
+        let stamp = self.stamp;
+        let Some(slot) = self.directory.find_mut(hash, key) else {
+            let deadline = match deadline {
+                Keep::At(deadline) => Some(deadline),
+                Keep::Keep | Keep::Clear => None,
+            };
+            self.add(hash, key, content, deadline);
+            return None;
+        };
+        let mut entry = EntryMut::new(slot, &mut self.entry_bytes);
+        if let Some(access) = stamp.written {
+            entry.set_access(access);
+        }
+        let before = entry.deadline();
+        let old = entry.put(content);
+        let after = match deadline {
+            Keep::Keep => before,
+            Keep::Clear => None,
+            Keep::At(deadline) => Some(deadline),
+        };
+        if before != after {
+            entry.set_deadline(after);
+            self.deadlines.change(hash, before, after);
+        }
+        old
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add(&mut self, hash: u64, key: &[u8], content: Content<'_>, deadline: Option<UnixMillis>) {
+        let block = Block::new(key, content, deadline, self.stamp.born);
+        self.entry_bytes = self.entry_bytes.wrapping_add(block.entry().heap_bytes());
+        self.directory.insert(hash, block, &self.hasher);
+        self.deadlines.change(hash, None, deadline);
+    }
+
+    /// Removes a key, and returns what it held and until when.
+    pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<(Value, Option<UnixMillis>)> {
+        self.check_hash(hash, key);
+        let place = self.directory.segment(hash).find(tag_of(hash), key)?;
+        let mut block = self.directory.remove(hash, place)?;
+        self.entry_bytes = self.entry_bytes.wrapping_sub(block.entry().heap_bytes());
+        let deadline = block.entry().deadline();
+        self.deadlines.change(hash, deadline, None);
+        Some((block.take(), deadline))
+    }
+
+    /// Gives a key a deadline, or takes it away. False if there is no such key.
+    pub fn set_deadline(&mut self, hash: u64, key: &[u8], deadline: Option<UnixMillis>) -> bool {
+        let Some(mut entry) = self.find_mut(hash, key) else { return false };
+        let before = entry.deadline();
+        if before != deadline {
+            entry.set_deadline(deadline);
+            self.deadlines.change(hash, before, deadline);
+        }
+        true
+    }
+
+    /// One step of a scan from `cursor` on, which is 0 to begin with; returns the next cursor, 0 at the end and below 2^48.
+    /// Every key that is there from begin to end is visited, perhaps more than once; a step may visit none.
+    pub fn scan(&self, cursor: u64, visit: &mut dyn FnMut(Entry<'_>)) -> u64 {
+        self.directory.scan(cursor, visit)
+    }
+
+    /// Some entry, chosen by the seed: nearly each as likely as any other.
+    #[must_use]
+    pub fn random(&self, seed: u64) -> Option<Entry<'_>> {
+        self.directory.random(seed)
+    }
+
+    /// Every entry, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.directory.entries()
+    }
+
+    /// The earliest deadline of all keys.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<UnixMillis> {
+        self.deadlines.next()
+    }
+
+    /// Removes keys that are due, at most `budget` of them, and hands over what they were. Returns how many; fewer than the budget
+    /// means that no more are due.
+    pub fn sweep(&mut self, now: UnixMillis, budget: usize, dropped: &mut dyn FnMut(&[u8], Value)) -> usize {
+        let mut removed = 0;
+        while removed < budget
+            && let Some((deadline, hash)) = self.deadlines.pop_due(now)
+        {
+            // More than one only if two keys have the same hash.
+            while let Some(mut block) = self.remove_due(hash, deadline) {
+                let value = block.take();
+                dropped(block.entry().key(), value);
+                removed += 1;
+            }
+        }
+        removed
+    }
+
+    fn remove_due(&mut self, hash: u64, deadline: UnixMillis) -> Option<Block> {
+        let hasher = &self.hasher;
+        let is_it = |entry: Entry<'_>| entry.deadline() == Some(deadline) && hasher.hash(entry.key()) == hash;
+        let place = self.directory.segment(hash).find_where(tag_of(hash), is_it)?;
+        let block = self.directory.remove(hash, place)?;
+        self.entry_bytes = self.entry_bytes.wrapping_sub(block.entry().heap_bytes());
+        self.deadlines.removed();
+        Some(block)
+    }
+
+    /// Moves everything out, which takes no time; freeing what is returned takes as long as it is large.
+    #[must_use]
+    pub fn take(&mut self) -> Database {
+        let mut empty = Database::new(self.hasher.clone());
+        empty.stamp = self.stamp;
+        std::mem::replace(self, empty)
+    }
+
+    /// A hash of another key would put the entry where nobody finds it.
+    #[inline]
+    fn check_hash(&self, hash: u64, key: &[u8]) {
+        debug_assert_eq!(self.hasher.hash(key), hash, "the hash is not that of the key");
+    }
+
+    /// Counts everything anew and compares it with what is kept.
+    #[cfg(test)]
+    pub(super) fn check(&self) {
+        self.directory.check(&self.hasher);
+        assert_eq!(self.entry_bytes, self.iter().map(Entry::heap_bytes).sum::<usize>());
+        assert_eq!(self.volatile(), self.iter().filter(|entry| entry.deadline().is_some()).count());
+        assert_eq!(self.next_deadline(), self.iter().filter_map(Entry::deadline).min());
+    }
+}
+
+impl Keep {
+    /// What SET's options say: a new deadline, KEEPTTL, or neither.
+    #[must_use]
+    pub fn from_options(at: Option<UnixMillis>, keep: bool) -> Keep {
+        match at {
+            Some(deadline) => Keep::At(deadline),
+            None if keep => Keep::Keep,
+            None => Keep::Clear,
+        }
+    }
+}

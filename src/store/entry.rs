@@ -1,0 +1,708 @@
+//! An entry: one thin block of memory that holds a key, its deadline if it has one, and its value or the way to it.
+//!
+//! ```text
+//!   0         1          2..4         4..8      8         [+8]          [+4]        ...   ...
+//! +---------+----------+------------+---------+-----------+-------------+-----------+-----+------------+
+//! | shape   | key_len  | text_len   | access  | deadline  | word        | key_long  | key | text       |
+//! | u8      | u8       | u16        | u32     | u64, if   | i64 or Box, | u32, if   |     | if the     |
+//! |         | 255=long |            |         | DEADLINE  | unless TEXT | key_len   |     | value is   |
+//! |         |          |            |         |           |             | is 255    |     | TEXT       |
+//! +---------+----------+------------+---------+-----------+-------------+-----------+-----+------------+
+//! ```
+//!
+//! Blocks are as long as their size class, so that it is known when a change fits in place: overwriting a value by one of the
+//! same class calls no allocator. The word lies before the key, where it is aligned, so that `&mut i64` can be had of it.
+#![allow(unsafe_code)]
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ptr::{self, NonNull};
+use std::slice;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::memory::size_class;
+use super::types::{Hash, List, Set, SortedSet, Stream};
+use super::value::{Boxed, BoxedMut, Kind, Text, Typed, Value, canonical_integer};
+use crate::time::UnixMillis;
+
+/// The longest text kept inside the entry; a longer one is a `Vec` of its own, which can grow without its key.
+pub const INLINE_TEXT_MAX: usize = 4096;
+/// OBJECT ENCODING calls a text up to here "embstr".
+const EMBEDDED_TEXT_MAX: usize = 44;
+/// The bits of `access` that the store keeps for those above.
+const ACCESS_MASK: u32 = (1 << 24) - 1;
+
+/// What the low bits of `shape` say of the value. Zero is the only one without a word.
+const ENCODING: u8 = 0b111;
+const TEXT: u8 = 0;
+const INTEGER: u8 = 1;
+const LARGE_TEXT: u8 = 2;
+const LIST: u8 = 3;
+const SET: u8 = 4;
+const SORTED_SET: u8 = 5;
+const HASH: u8 = 6;
+const STREAM: u8 = 7;
+/// A deadline follows the header. The bit is worth the eight bytes it adds.
+const DEADLINE: u8 = 8;
+/// The text was changed in the middle or at its end, which Redis tells in OBJECT ENCODING.
+const RAW: u8 = 16;
+
+/// `key_len` of a key whose length does not fit there.
+const LONG_KEY: u8 = u8::MAX;
+
+#[repr(C, align(8))]
+pub(super) struct Header {
+    shape: u8,
+    key_len: u8,
+    text_len: u16,
+    /// Atomic so that a reader of the entry may leave a trace; nothing here is shared between threads.
+    access: AtomicU32,
+}
+
+const HEADER: usize = size_of::<Header>();
+const _: () = assert!(HEADER == 8 && size_of::<usize>() == 8, "the layout is that of 64-bit machines");
+const ALIGN: usize = align_of::<Header>();
+
+/// Everything in a block may be moved to another thread: no `Rc`, no cell, no borrow.
+const fn assert_send<T: Send>() {}
+const _: () = assert_send::<Value>();
+
+/// Where the word is, if there is one.
+#[inline]
+const fn word_at(shape: u8) -> usize {
+    HEADER + (shape & DEADLINE) as usize
+}
+
+/// Where what follows deadline and word begins: the key's long length, the key, the text.
+#[inline]
+const fn tail_at(shape: u8) -> usize {
+    word_at(shape) + if shape & ENCODING == TEXT { 0 } else { 8 }
+}
+
+/// Where the word of a block is, or the place one past its deadline if it has none.
+///
+/// # Safety
+/// `head` is a whole block of that shape.
+#[inline]
+unsafe fn word_of(head: NonNull<Header>, shape: u8) -> NonNull<()> {
+    // SAFETY: header and deadline belong to the block, so what follows them is in the block or its end.
+    unsafe { head.byte_add(word_at(shape)).cast() }
+}
+
+/// The bytes of the key and of its length, if that is long.
+#[inline]
+const fn key_room(key_len: usize) -> usize {
+    if key_len >= LONG_KEY as usize { key_len + 4 } else { key_len }
+}
+
+/// What a text becomes: the first bytes of what it was, then zeros, then new bytes.
+#[derive(Clone, Copy)]
+struct Tail<'t> {
+    kept: usize,
+    zeros: usize,
+    added: &'t [u8],
+}
+
+impl Tail<'_> {
+    const NONE: Tail<'static> = Tail { kept: 0, zeros: 0, added: &[] };
+
+    fn len(&self) -> usize {
+        self.kept + self.zeros + self.added.len()
+    }
+}
+
+/// A value on its way into a block.
+pub(super) enum Content<'t> {
+    Integer(i64),
+    /// At most [`INLINE_TEXT_MAX`] bytes.
+    Text(&'t [u8]),
+    /// Anything that has a box of its own: a longer text or a collection.
+    Boxed(Value),
+}
+
+impl<'t> Content<'t> {
+    /// A string as SET stores it.
+    #[inline]
+    pub(super) fn of_text(text: &'t [u8]) -> Content<'t> {
+        match canonical_integer(text) {
+            Some(number) => Content::Integer(number),
+            None if text.len() <= INLINE_TEXT_MAX => Content::Text(text),
+            None => Content::Boxed(Value::Text(text.to_vec())),
+        }
+    }
+
+    pub(super) fn of_value(value: Value, scratch: &'t mut Vec<u8>) -> Content<'t> {
+        match value {
+            Value::Integer(number) => Content::Integer(number),
+            Value::Text(text) if text.len() <= INLINE_TEXT_MAX => {
+                *scratch = text;
+                Content::Text(scratch)
+            }
+            boxed => Content::Boxed(boxed),
+        }
+    }
+}
+
+/// An entry, borrowed from the table that owns it.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    /// A whole block as `Block::new` and `Block::reshape` leave it, which nobody changes or frees during 'a.
+    head: NonNull<Header>,
+    life: PhantomData<&'a Block>,
+}
+
+impl<'a> Entry<'a> {
+    /// # Safety
+    /// `head` came from `Block::into_raw`, and that block is neither changed nor freed during 'a.
+    #[inline]
+    pub(super) unsafe fn from_raw(head: NonNull<Header>) -> Entry<'a> {
+        Entry { head, life: PhantomData }
+    }
+
+    #[inline]
+    fn header(self) -> &'a Header {
+        // SAFETY: head is aligned and its header was written when the block was made; only atomics change under a shared borrow.
+        unsafe { self.head.as_ref() }
+    }
+
+    #[inline]
+    fn encoded_as(self) -> u8 {
+        self.header().shape & ENCODING
+    }
+
+    /// Where the key begins, and its length.
+    #[inline]
+    fn key_place(self) -> (usize, usize) {
+        let header = self.header();
+        let at = tail_at(header.shape);
+        if header.key_len != LONG_KEY {
+            return (at, usize::from(header.key_len));
+        }
+        // SAFETY: a block whose key_len is LONG_KEY has a u32 at the beginning of its tail, written when it was made.
+        let long = unsafe { self.head.byte_add(at).cast::<u32>().read_unaligned() };
+        (at + 4, long as usize)
+    }
+
+    #[inline]
+    fn bytes(self, at: usize, len: usize) -> &'a [u8] {
+        debug_assert!(at + len <= self.block_size());
+        // SAFETY: called with the places of the key and of the text only, which are initialised bytes of this block.
+        unsafe { slice::from_raw_parts(self.head.byte_add(at).cast::<u8>().as_ptr(), len) }
+    }
+
+    #[inline]
+    #[must_use]
+    pub fn key(self) -> &'a [u8] {
+        let (at, len) = self.key_place();
+        self.bytes(at, len)
+    }
+
+    /// Whether this is the entry of `key`: lengths first, which the header's line already has.
+    #[inline]
+    pub(super) fn has_key(self, key: &[u8]) -> bool {
+        if usize::from(self.header().key_len) != key.len().min(usize::from(LONG_KEY)) {
+            return false;
+        }
+        self.key() == key
+    }
+
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self.encoded_as() {
+            TEXT | INTEGER | LARGE_TEXT => Kind::String,
+            LIST => Kind::List,
+            SET => Kind::Set,
+            SORTED_SET => Kind::SortedSet,
+            HASH => Kind::Hash,
+            _ => Kind::Stream,
+        }
+    }
+
+    #[inline]
+    #[must_use]
+    pub fn deadline(self) -> Option<UnixMillis> {
+        if self.header().shape & DEADLINE == 0 {
+            return None;
+        }
+        // SAFETY: a block with the bit DEADLINE has a u64 after its header, aligned to 8 as the block is.
+        Some(UnixMillis(unsafe { self.head.byte_add(HEADER).cast::<u64>().read() }))
+    }
+
+    /// Whether its time is over. As in Redis the deadline's own millisecond still belongs to the key.
+    #[inline]
+    #[must_use]
+    pub fn is_due(self, now: UnixMillis) -> bool {
+        self.deadline().is_some_and(|deadline| now > deadline)
+    }
+
+    #[inline]
+    fn integer(self) -> i64 {
+        debug_assert_eq!(self.encoded_as(), INTEGER);
+        // SAFETY: the encoding INTEGER means that the word is an initialised i64, aligned to 8 as the block is.
+        unsafe { word_of(self.head, self.header().shape).cast::<i64>().read() }
+    }
+
+    #[inline]
+    fn inline_text(self) -> &'a [u8] {
+        debug_assert_eq!(self.encoded_as(), TEXT);
+        let (at, len) = self.key_place();
+        self.bytes(at + len, usize::from(self.header().text_len))
+    }
+
+    /// The value, if it has a box of its own.
+    #[inline]
+    fn boxed(self) -> Option<Boxed<'a>> {
+        let shape = self.header().shape;
+        // SAFETY: the block is whole and of that shape; an encoding with a box means that the word is what `adopt` got of Box::into_raw for the type named here; the block
+        // owns that box and keeps it unchanged during 'a.
+        unsafe {
+            let word = word_of(self.head, shape);
+            Some(match shape & ENCODING {
+                LARGE_TEXT => Boxed::Text(&*word.cast::<*const Vec<u8>>().read()),
+                LIST => Boxed::List(&*word.cast::<*const List>().read()),
+                SET => Boxed::Set(&*word.cast::<*const Set>().read()),
+                SORTED_SET => Boxed::SortedSet(&*word.cast::<*const SortedSet>().read()),
+                HASH => Boxed::Hash(&*word.cast::<*const Hash>().read()),
+                STREAM => Boxed::Stream(&*word.cast::<*const Stream>().read()),
+                _ => return None,
+            })
+        }
+    }
+
+    /// The value of a string.
+    #[inline]
+    #[must_use]
+    pub fn text(self) -> Option<Text<'a>> {
+        match self.encoded_as() {
+            TEXT => Some(Text::Bytes(self.inline_text())),
+            INTEGER => Some(Text::Integer(self.integer())),
+            _ => match self.boxed() {
+                Some(Boxed::Text(text)) => Some(Text::Bytes(text)),
+                _ => None,
+            },
+        }
+    }
+
+    /// The collection, if it is of this type.
+    #[inline]
+    #[must_use]
+    pub fn get<T: Typed>(self) -> Option<&'a T> {
+        self.boxed()?.get()
+    }
+
+    /// What OBJECT ENCODING answers.
+    #[must_use]
+    pub fn encoding(self) -> &'static str {
+        let header = self.header();
+        match self.boxed() {
+            Some(boxed) => boxed.encoding(),
+            None if header.shape & ENCODING == INTEGER => "int",
+            None if header.shape & RAW == 0 && usize::from(header.text_len) <= EMBEDDED_TEXT_MAX => "embstr",
+            None => "raw",
+        }
+    }
+
+    /// A deep copy of the value.
+    #[must_use]
+    pub fn duplicate(self) -> Value {
+        match self.boxed() {
+            Some(boxed) => boxed.duplicate(),
+            None if self.encoded_as() == INTEGER => Value::Integer(self.integer()),
+            None => Value::Text(self.inline_text().to_vec()),
+        }
+    }
+
+    /// Twenty-four bits that mean something to those who evict.
+    #[inline]
+    #[must_use]
+    pub fn access(self) -> u32 {
+        self.header().access.load(Ordering::Relaxed)
+    }
+
+    /// Leaves a trace of a read. The bits above the lowest 24 are dropped.
+    #[inline]
+    pub fn touch(self, access: u32) {
+        self.header().access.store(access & ACCESS_MASK, Ordering::Relaxed);
+    }
+
+    /// Bytes of the block that are in use.
+    #[inline]
+    fn block_size(self) -> usize {
+        let header = self.header();
+        let (at, len) = self.key_place();
+        at + len + if header.shape & ENCODING == TEXT { usize::from(header.text_len) } else { 0 }
+    }
+
+    /// Bytes allocated for this entry: its block and all that its value owns, but not its slot in the table.
+    #[must_use]
+    pub fn heap_bytes(self) -> usize {
+        size_class(self.block_size()).saturating_add(self.boxed().map_or(0, Boxed::heap_bytes))
+    }
+}
+
+/// An entry that the holder may change without moving its block.
+pub(super) struct Held<'a> {
+    /// As in [`Entry`], and nobody else reads it during 'a.
+    head: NonNull<Header>,
+    life: PhantomData<&'a mut Block>,
+}
+
+impl<'a> Held<'a> {
+    /// # Safety
+    /// `head` came from `Block::into_raw`, and nobody else uses that block during 'a.
+    #[inline]
+    pub(super) unsafe fn from_raw(head: NonNull<Header>) -> Held<'a> {
+        Held { head, life: PhantomData }
+    }
+
+    #[inline]
+    fn entry(&self) -> Entry<'_> {
+        // SAFETY: the block is ours during 'a, and the borrow of self keeps it unchanged meanwhile.
+        unsafe { Entry::from_raw(self.head) }
+    }
+
+    #[inline]
+    pub(super) fn integer_mut(self) -> Option<&'a mut i64> {
+        let shape = self.entry().header().shape;
+        if shape & ENCODING != INTEGER {
+            return None;
+        }
+        // SAFETY: the word is an initialised and aligned i64, and the block is ours alone during 'a.
+        Some(unsafe { word_of(self.head, shape).cast::<i64>().as_mut() })
+    }
+
+    fn boxed_mut(self) -> Option<BoxedMut<'a>> {
+        let shape = self.entry().header().shape;
+        // SAFETY: as in `Entry::boxed`, and the block with its box is ours alone during 'a.
+        unsafe {
+            let word = word_of(self.head, shape);
+            Some(match shape & ENCODING {
+                LARGE_TEXT => BoxedMut::Text(&mut *word.cast::<*mut Vec<u8>>().read()),
+                LIST => BoxedMut::List(&mut *word.cast::<*mut List>().read()),
+                SET => BoxedMut::Set(&mut *word.cast::<*mut Set>().read()),
+                SORTED_SET => BoxedMut::SortedSet(&mut *word.cast::<*mut SortedSet>().read()),
+                HASH => BoxedMut::Hash(&mut *word.cast::<*mut Hash>().read()),
+                STREAM => BoxedMut::Stream(&mut *word.cast::<*mut Stream>().read()),
+                _ => return None,
+            })
+        }
+    }
+
+    pub(super) fn value_mut<T: Typed>(self) -> Option<&'a mut T> {
+        self.boxed_mut()?.get()
+    }
+
+    /// Replaces a string by another of the same encoding and size class, which is what most overwrites are. False: nothing was done.
+    #[inline]
+    pub(super) fn overwrite(self, content: &Content<'_>) -> bool {
+        match *content {
+            Content::Integer(number) => match self.integer_mut() {
+                Some(old) => {
+                    *old = number;
+                    true
+                }
+                None => false,
+            },
+            Content::Text(text) => self.overwrite_text(text),
+            Content::Boxed(_) => false,
+        }
+    }
+
+    #[inline]
+    fn overwrite_text(mut self, text: &[u8]) -> bool {
+        let entry = self.entry();
+        let header = entry.header();
+        if header.shape & ENCODING != TEXT {
+            return false;
+        }
+        let (key_at, key_len) = entry.key_place();
+        let (old_len, at) = (usize::from(header.text_len), key_at + key_len);
+        let Ok(text_len) = u16::try_from(text.len()) else { return false };
+        if size_class(at + old_len) != size_class(at + text.len()) {
+            return false;
+        }
+        // SAFETY: the block is ours alone and as long as its size class, so it has text.len() bytes from `at`; `text` is borrowed
+        // from elsewhere, since nothing else may refer to the block.
+        unsafe {
+            ptr::copy_nonoverlapping(text.as_ptr(), self.head.byte_add(at).cast::<u8>().as_ptr(), text.len());
+            let header = self.head.as_mut();
+            header.text_len = text_len;
+            header.shape &= !RAW;
+        }
+        true
+    }
+}
+
+/// An entry's block, owned.
+pub(super) struct Block {
+    /// Allocated by `allocate` with the size class of `Entry::block_size`; whole at every moment that `self` can be seen.
+    head: NonNull<Header>,
+}
+
+/// # Safety
+/// `size` is a size class of at least the header.
+unsafe fn allocate(size: usize) -> NonNull<Header> {
+    let layout = Layout::from_size_align(size, ALIGN).expect("keys and inline texts are far below isize::MAX");
+    // SAFETY: the layout is not empty.
+    match NonNull::new(unsafe { alloc(layout) }.cast::<Header>()) {
+        Some(head) => head,
+        None => handle_alloc_error(layout),
+    }
+}
+
+impl Block {
+    /// # Panics
+    /// If the key is longer than 4 GiB, which no protocol limit allows.
+    pub(super) fn new(key: &[u8], content: Content<'_>, deadline: Option<UnixMillis>, access: u32) -> Block {
+        let key_long = u32::try_from(key.len()).expect("the protocol's limit of a word is 512 MiB");
+        let key_len = u8::try_from(key.len()).unwrap_or(LONG_KEY);
+        let deadline_bit = if deadline.is_some() { DEADLINE } else { 0 };
+        let (shape, text) = match &content {
+            Content::Text(text) => (TEXT | deadline_bit, *text),
+            Content::Integer(_) | Content::Boxed(_) => (INTEGER | deadline_bit, &[][..]),
+        };
+        let text_len = u16::try_from(text.len()).expect("an inline text is at most INLINE_TEXT_MAX");
+        let number = if let Content::Integer(number) = content { number } else { 0 };
+        let mut at = tail_at(shape);
+        let size = size_class(at + key_room(key.len()) + text.len());
+        // SAFETY: the size is a class that has room for header, deadline, word, key and text, which are written here, each in its
+        // place as the drawing above has it, the first three aligned; key and text lie elsewhere, the block being new.
+        let mut block = unsafe {
+            let head = allocate(size);
+            head.write(Header { shape, key_len, text_len, access: AtomicU32::new(access & ACCESS_MASK) });
+            if let Some(deadline) = deadline {
+                head.byte_add(HEADER).cast::<u64>().write(deadline.0);
+            }
+            if shape & ENCODING != TEXT {
+                word_of(head, shape).cast::<i64>().write(number);
+            }
+            if key_len == LONG_KEY {
+                head.byte_add(at).cast::<u32>().write_unaligned(key_long);
+                at += 4;
+            }
+            ptr::copy_nonoverlapping(key.as_ptr(), head.byte_add(at).cast::<u8>().as_ptr(), key.len());
+            ptr::copy_nonoverlapping(text.as_ptr(), head.byte_add(at + key.len()).cast::<u8>().as_ptr(), text.len());
+            Block { head }
+        };
+        if let Content::Boxed(value) = content {
+            block.adopt(value);
+        }
+        block
+    }
+
+    #[inline]
+    pub(super) fn into_raw(self) -> NonNull<Header> {
+        ManuallyDrop::new(self).head
+    }
+
+    /// # Safety
+    /// `head` came from `into_raw`, and this is its only owner from now on.
+    #[inline]
+    pub(super) unsafe fn from_raw(head: NonNull<Header>) -> Block {
+        Block { head }
+    }
+
+    #[inline]
+    pub(super) fn entry(&self) -> Entry<'_> {
+        // SAFETY: the block is whole, and the borrow of self keeps it so.
+        unsafe { Entry::from_raw(self.head) }
+    }
+
+    #[inline]
+    pub(super) fn held(&mut self) -> Held<'_> {
+        // SAFETY: the mutable borrow of self makes this the only user.
+        unsafe { Held::from_raw(self.head) }
+    }
+
+    fn shape(&self) -> u8 {
+        self.entry().header().shape
+    }
+
+    /// Gives the block another shape and text, moving it if its size class changes. A word stays what it is, or becomes 0; what a word
+    /// owns must have been taken before if the encoding changes.
+    fn reshape(&mut self, shape: u8, text: Tail<'_>) {
+        let entry = self.entry();
+        let header = entry.header();
+        let old = header.shape;
+        let old_text = if old & ENCODING == TEXT { usize::from(header.text_len) } else { 0 };
+        let (key_len, key_short, access) = (entry.key_place().1, header.key_len, entry.access());
+        assert!(text.kept <= old_text, "only what is there can be kept");
+        debug_assert!(shape & ENCODING == TEXT || text.len() == 0);
+        let text_len = u16::try_from(text.len()).expect("an inline text is at most INLINE_TEXT_MAX");
+        let (from, to, moved) = (tail_at(old), tail_at(shape), key_room(key_len) + text.kept);
+        let old_size = size_class(from + key_room(key_len) + old_text);
+        let new_size = size_class(to + key_room(key_len) + text.len());
+        let deadline = entry.deadline().unwrap_or_default();
+        // SAFETY: both sizes are the classes of what the block holds before and after, so every place written lies within the new block
+        // and every place read was written before. A word is read and written as a pointer, which keeps its origin (a number is
+        // a pointer without one). Deadline and word are read before the tail, which may overlap them, is moved. Header, deadline
+        // and word are aligned as the block is. Nothing else refers to the block, `text.added` therefore lies elsewhere.
+        unsafe {
+            let word = if old & ENCODING == TEXT { ptr::null_mut() } else { word_of(self.head, old).cast::<*mut ()>().read() };
+            let source = self.head.byte_add(from).cast::<u8>().as_ptr();
+            if old_size == new_size {
+                ptr::copy(source, self.head.byte_add(to).cast::<u8>().as_ptr(), moved);
+            } else {
+                let head = allocate(new_size);
+                ptr::copy_nonoverlapping(source, head.byte_add(to).cast::<u8>().as_ptr(), moved);
+                dealloc(self.head.cast::<u8>().as_ptr(), Layout::from_size_align_unchecked(old_size, ALIGN));
+                self.head = head;
+            }
+            self.head.write(Header { shape, key_len: key_short, text_len, access: AtomicU32::new(access) });
+            if shape & DEADLINE != 0 {
+                self.head.byte_add(HEADER).cast::<u64>().write(deadline.0);
+            }
+            if shape & ENCODING != TEXT {
+                word_of(self.head, shape).cast::<*mut ()>().write(word);
+            }
+            let zeros = self.head.byte_add(to + moved).cast::<u8>();
+            zeros.write_bytes(0, text.zeros);
+            ptr::copy_nonoverlapping(text.added.as_ptr(), zeros.add(text.zeros).as_ptr(), text.added.len());
+        }
+    }
+
+    /// Stores a boxed value in a block whose word is free.
+    fn adopt(&mut self, value: Value) {
+        let (encoding, word) = match value {
+            Value::Integer(_) => unreachable!("a number has no box"),
+            Value::Text(text) => (LARGE_TEXT, Box::into_raw(Box::new(text)).cast::<()>()),
+            Value::List(list) => (LIST, Box::into_raw(list).cast()),
+            Value::Set(set) => (SET, Box::into_raw(set).cast()),
+            Value::SortedSet(set) => (SORTED_SET, Box::into_raw(set).cast()),
+            Value::Hash(hash) => (HASH, Box::into_raw(hash).cast()),
+            Value::Stream(stream) => (STREAM, Box::into_raw(stream).cast()),
+        };
+        let shape = self.shape();
+        assert!(shape & ENCODING == INTEGER, "the word must be free");
+        // SAFETY: the block has a word, aligned, which owns nothing as it is a number; head is ours alone.
+        unsafe {
+            word_of(self.head, shape).cast::<*mut ()>().write(word);
+            self.head.as_mut().shape = (shape & DEADLINE) | encoding;
+        }
+    }
+
+    /// Takes a boxed value out; the number 0 takes its place.
+    fn disown(&mut self) -> Option<Value> {
+        let shape = self.shape();
+        if matches!(shape & ENCODING, TEXT | INTEGER) {
+            return None;
+        }
+        // SAFETY: the encoding says that the word is a box, and of which type, as `adopt` wrote it. The block stops owning it before
+        // it is made a box again, so there is one owner at every moment.
+        unsafe {
+            let place = word_of(self.head, shape);
+            let word = place.cast::<*mut ()>().read();
+            place.cast::<i64>().write(0);
+            self.head.as_mut().shape = (shape & DEADLINE) | INTEGER;
+            Some(match shape & ENCODING {
+                LARGE_TEXT => Value::Text(*Box::from_raw(word.cast::<Vec<u8>>())),
+                LIST => Value::List(Box::from_raw(word.cast())),
+                SET => Value::Set(Box::from_raw(word.cast())),
+                SORTED_SET => Value::SortedSet(Box::from_raw(word.cast())),
+                HASH => Value::Hash(Box::from_raw(word.cast())),
+                _ => Value::Stream(Box::from_raw(word.cast())),
+            })
+        }
+    }
+
+    /// Takes the value out, for a block that is about to be freed.
+    pub(super) fn take(&mut self) -> Value {
+        match self.disown() {
+            Some(value) => value,
+            None => self.entry().duplicate(),
+        }
+    }
+
+    /// Replaces the value. The old one is returned if it had a box of its own.
+    pub(super) fn put(&mut self, content: Content<'_>) -> Option<Value> {
+        let old = self.disown();
+        let deadline = self.shape() & DEADLINE;
+        match content {
+            Content::Text(text) => self.reshape(deadline | TEXT, Tail { added: text, ..Tail::NONE }),
+            Content::Integer(number) => {
+                self.reshape(deadline | INTEGER, Tail::NONE);
+                if let Some(word) = self.held().integer_mut() {
+                    *word = number;
+                }
+            }
+            Content::Boxed(value) => {
+                self.reshape(deadline | INTEGER, Tail::NONE);
+                self.adopt(value);
+            }
+        }
+        old
+    }
+
+    pub(super) fn set_deadline(&mut self, deadline: Option<UnixMillis>) {
+        let shape = self.shape();
+        let wanted = if deadline.is_some() { shape | DEADLINE } else { shape & !DEADLINE };
+        if wanted != shape {
+            let kept = if shape & ENCODING == TEXT { self.entry().inline_text().len() } else { 0 };
+            self.reshape(wanted, Tail { kept, ..Tail::NONE });
+        }
+        if let Some(deadline) = deadline {
+            // SAFETY: the shape has the bit DEADLINE now, so the u64 after the header is there; head is ours alone.
+            unsafe { self.head.byte_add(HEADER).cast::<u64>().write(deadline.0) };
+        }
+    }
+
+    /// Writes `patch` at `offset` of a string, filling what lies between its end and `offset` with zeros. False if it is no string.
+    pub(super) fn splice(&mut self, offset: usize, patch: &[u8]) -> bool {
+        match self.entry().text() {
+            None => return false,
+            Some(_) if patch.is_empty() => return true,
+            Some(Text::Integer(number)) => {
+                let mut scratch = [0; 20];
+                self.put(Content::Text(Text::Integer(number).bytes(&mut scratch)));
+            }
+            Some(Text::Bytes(_)) => {}
+        }
+        let end = offset.saturating_add(patch.len());
+        if let Some(BoxedMut::Text(text)) = self.held().boxed_mut() {
+            if text.len() < end {
+                text.resize(end, 0);
+            }
+            text[offset..end].copy_from_slice(patch);
+            return true;
+        }
+        let shape = self.shape();
+        let text = self.entry().inline_text();
+        if end > INLINE_TEXT_MAX {
+            let mut large = Vec::with_capacity(end.max(text.len()));
+            large.extend_from_slice(text);
+            large.resize(end.max(text.len()), 0);
+            large[offset..end].copy_from_slice(patch);
+            self.put(Content::Boxed(Value::Text(large)));
+        } else if end >= text.len() {
+            let kept = offset.min(text.len());
+            self.reshape(shape | RAW, Tail { kept, zeros: offset - kept, added: patch });
+        } else {
+            let (key_at, key_len) = self.entry().key_place();
+            // SAFETY: the text begins after the key and is longer than `end`; head is ours alone, so `patch` lies elsewhere.
+            unsafe {
+                let place = self.head.byte_add(key_at + key_len + offset).cast::<u8>().as_ptr();
+                ptr::copy_nonoverlapping(patch.as_ptr(), place, patch.len());
+                self.head.as_mut().shape = shape | RAW;
+            }
+        }
+        true
+    }
+
+    /// Adds `more` at the end of a string. False if it is no string.
+    pub(super) fn append(&mut self, more: &[u8]) -> bool {
+        match self.entry().text() {
+            Some(text) => self.splice(text.len(), more),
+            None => false,
+        }
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        drop(self.disown());
+        let size = size_class(self.entry().block_size());
+        // SAFETY: the block was allocated with the size class of what it holds (`disown` changes no size), and this is its end.
+        unsafe { dealloc(self.head.cast::<u8>().as_ptr(), Layout::from_size_align_unchecked(size, ALIGN)) };
+    }
+}

@@ -1,0 +1,66 @@
+//! Deadlines: which keys have one, in the order in which they are due.
+//!
+//! A key without a deadline is not in here and costs nothing. One with a deadline costs an item of deadline and hash; the sweep finds
+//! the entry by the hash, since a copy of the key would cost more than the search.
+
+use std::collections::BTreeSet;
+
+use crate::time::UnixMillis;
+
+/// Bytes that one item takes in a B-tree that is three quarters full: 16, and its share of the free places and of the nodes' heads.
+const ITEM_BYTES: usize = 24;
+
+#[derive(Default)]
+pub(super) struct Deadlines {
+    /// Two keys of the same hash and deadline share an item. Should one of them lose it, the other is no longer swept but only expires
+    /// when it is asked for; that takes a collision of 64 bits within a millisecond.
+    items: BTreeSet<(UnixMillis, u64)>,
+    /// Keys with a deadline.
+    keys: usize,
+}
+
+impl Deadlines {
+    pub(super) fn keys(&self) -> usize {
+        self.keys
+    }
+
+    /// Bytes allocated, by estimate: the tree does not tell.
+    pub(super) fn bytes(&self) -> usize {
+        self.items.len() * ITEM_BYTES
+    }
+
+    /// A key's deadline has changed. Most often neither is there.
+    #[inline]
+    pub(super) fn change(&mut self, hash: u64, from: Option<UnixMillis>, to: Option<UnixMillis>) {
+        if from == to {
+            return;
+        }
+        if let Some(deadline) = from {
+            self.items.remove(&(deadline, hash));
+            self.keys -= 1;
+        }
+        if let Some(deadline) = to {
+            self.items.insert((deadline, hash));
+            self.keys += 1;
+        }
+    }
+
+    pub(super) fn next(&self) -> Option<UnixMillis> {
+        self.items.first().map(|&(deadline, _)| deadline)
+    }
+
+    /// Forgets the first item that is due at `now`, and returns it.
+    pub(super) fn pop_due(&mut self, now: UnixMillis) -> Option<(UnixMillis, u64)> {
+        let &(deadline, hash) = self.items.first()?;
+        if now <= deadline {
+            return None;
+        }
+        self.items.pop_first();
+        Some((deadline, hash))
+    }
+
+    /// A key was removed whose item `pop_due` returned.
+    pub(super) fn removed(&mut self) {
+        self.keys -= 1;
+    }
+}

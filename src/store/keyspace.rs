@@ -1,0 +1,78 @@
+//! The keyspace of a shard: all its numbered databases, as one value that moves in a word and may change threads.
+
+use super::database::Database;
+use super::hasher::KeyHasher;
+
+/// Which slice of the whole a keyspace is. Cursors of SCAN name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub index: u32,
+    pub of: u32,
+}
+
+pub struct Keyspace {
+    /// Boxed, since a keyspace is lent by value: a borrower gets one word and gives it back.
+    inside: Box<Inside>,
+}
+
+struct Inside {
+    hasher: KeyHasher,
+    part: Part,
+    databases: Vec<Database>,
+}
+
+impl Keyspace {
+    #[must_use]
+    pub fn new(databases: usize, part: Part, seeds: [u64; 4]) -> Keyspace {
+        let hasher = KeyHasher::new(seeds);
+        let databases = (0..databases).map(|_| Database::new(hasher.clone())).collect();
+        Keyspace { inside: Box::new(Inside { hasher, part, databases }) }
+    }
+
+    #[must_use]
+    pub fn part(&self) -> Part {
+        self.inside.part
+    }
+
+    /// The hash that all calls about this key want, the same in every database.
+    #[inline]
+    #[must_use]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        self.inside.hasher.hash(key)
+    }
+
+    #[must_use]
+    pub fn databases(&self) -> usize {
+        self.inside.databases.len()
+    }
+
+    /// # Panics
+    /// If there is no database of that number; SELECT has checked it.
+    #[inline]
+    #[must_use]
+    pub fn database(&self, number: usize) -> &Database {
+        &self.inside.databases[number]
+    }
+
+    /// # Panics
+    /// As [`Keyspace::database`].
+    #[inline]
+    pub fn database_mut(&mut self, number: usize) -> &mut Database {
+        &mut self.inside.databases[number]
+    }
+
+    /// Exchanges two databases: SWAPDB.
+    pub fn swap(&mut self, one: usize, other: usize) {
+        self.inside.databases.swap(one, other);
+    }
+
+    /// Bytes allocated by all databases.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.inside.databases.iter().map(Database::bytes).sum()
+    }
+}
+
+/// A keyspace is lent to other threads, so no part of it may be bound to one.
+const fn assert_send<T: Send>() {}
+const _: () = assert_send::<Keyspace>();

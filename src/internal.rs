@@ -11,6 +11,16 @@ use crate::shard::batch::Manner;
 use crate::store::{Keyspace, Part};
 use crate::time::UnixMillis;
 
+/// The keyspace and its structures.
+pub mod store {
+    pub use crate::store::{Database, Entry, EntryMut, Guard, Keep, Keyspace, Kind, Part, Stamp, Text, Typed, Value, size_class, types};
+}
+
+/// Time as the store sees it.
+pub mod time {
+    pub use crate::time::UnixMillis;
+}
+
 /// Shards without mailboxes: a call is planned, run and joined at once, on a clock of the caller's.
 pub struct InProcess {
     registry: Registry,

@@ -29,15 +29,9 @@ mod session;
 mod server;
 mod tutorial;
 
-/// Not part of the library's promise: what the project's own benches, tests and fuzzers need of the inside.
 #[doc(hidden)]
-pub mod internal {
-    pub mod store {
-        pub use crate::store::{
-            Database, Entry, EntryMut, Guard, Keep, Keyspace, Kind, Part, Stamp, Text, Typed, Value, size_class, types,
-        };
-    }
-    pub mod time {
-        pub use crate::time::UnixMillis;
-    }
-}
+pub mod internal;
+
+pub use error::{Error, Result};
+pub use server::Server;
+pub use settings::{Request, SetFault, Settings};

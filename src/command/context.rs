@@ -242,7 +242,7 @@ impl<'a> Cx<'a> {
     #[inline]
     fn drop_if_due(&mut self, database: usize, key: &[u8]) {
         let keyspace = self.reach.of(key);
-        if keyspace.database(database).next_deadline().is_some_and(|earliest| earliest <= self.now) {
+        if keyspace.database(database).next_deadline().is_some_and(|earliest| earliest < self.now) {
             self.drop_due(database, key);
         }
     }
@@ -251,7 +251,7 @@ impl<'a> Cx<'a> {
     fn drop_due(&mut self, database: usize, key: &[u8]) {
         let now = self.now;
         let (hash, data) = locate(&mut self.reach, database, key);
-        let due = data.find(hash, key).and_then(|entry| entry.deadline()).is_some_and(|deadline| deadline <= now);
+        let due = data.find(hash, key).is_some_and(|entry| entry.is_due(now));
         if due && let Some((value, _)) = data.remove(hash, key) {
             self.effects.expired += 1;
             self.effects.discard(value);

@@ -265,6 +265,12 @@ pub(crate) const fn read(name: &'static str, arity: Arity, keys: &'static [KeySp
     Row { spec: Spec::new(name, arity, keys, Flags::READONLY), run, spread: Spread::No }
 }
 
+impl std::fmt::Debug for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.spec.name)
+    }
+}
+
 impl Row {
     /// More flags.
     pub(crate) const fn flags(mut self, flags: Flags) -> Row {

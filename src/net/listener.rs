@@ -47,7 +47,7 @@ impl Door {
     ///
     /// # Errors
     /// No such address, or it is in use.
-    pub(crate) fn tcp(host: &str, port: u16, backlog: u32) -> Result<Vec<Door>> {
+    pub(crate) fn tcp(host: &str, port: u16, backlog: i32) -> Result<Vec<Door>> {
         let (optional, host) = host.strip_prefix('-').map_or((false, host), |host| (true, host));
         let name = if host == "*" { "0.0.0.0" } else { host };
         let refused = |source: io::Error| Error::Listen { address: format!("{host}:{port}"), source };
@@ -66,7 +66,7 @@ impl Door {
     ///
     /// # Errors
     /// The path cannot be used.
-    pub(crate) fn unix(path: &Path, mode: Option<u32>, backlog: u32) -> Result<Door> {
+    pub(crate) fn unix(path: &Path, mode: Option<u32>, backlog: i32) -> Result<Door> {
         let open = || -> io::Result<std::os::unix::net::UnixListener> {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -77,7 +77,7 @@ impl Door {
             if let Some(mode) = mode {
                 fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
             }
-            socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+            socket.listen(backlog)?;
             Ok(socket.into())
         };
         let listener = open().map_err(|source| Error::Listen { address: path.display().to_string(), source })?;
@@ -153,14 +153,14 @@ impl Accepted {
     }
 }
 
-fn open_tcp(address: SocketAddr, backlog: u32) -> io::Result<std::net::TcpListener> {
+fn open_tcp(address: SocketAddr, backlog: i32) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    socket.listen(backlog)?;
     Ok(socket.into())
 }
 

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 
+use ahash::RandomState;
+
 use crate::command::{Args, Arity, Categories, Doc, Fault, Flags, KeySpec, Row, Spec};
 use crate::resp::Reply;
 use crate::session::Session;
@@ -51,7 +53,7 @@ pub(crate) struct Entry {
 pub(crate) struct Registry {
     entries: Vec<Entry>,
     /// By name in lower case.
-    by_name: HashMap<&'static [u8], usize, ahash::RandomState>,
+    by_name: HashMap<&'static [u8], usize, RandomState>,
     /// Names by id, containers' subcommands included.
     names: Vec<&'static str>,
 }
@@ -113,7 +115,7 @@ impl Registry {
     /// # Panics
     /// If two rows have one name or a container is missing: the tables are constant and a test builds them.
     pub(crate) fn new(rows: impl Iterator<Item = (&'static Spec, Handler)>) -> Registry {
-        let mut registry = Registry { entries: Vec::new(), by_name: HashMap::default(), names: Vec::new() };
+        let mut registry = Registry { entries: Vec::new(), by_name: HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4)), names: Vec::new() };
         for (spec, handler) in rows {
             let id = u16::try_from(registry.names.len()).expect("there are far fewer than 65536 commands");
             registry.names.push(spec.name);

@@ -10,7 +10,7 @@ mod registry;
 mod serve;
 
 pub(crate) use clients::Client;
-pub(crate) use entry::{Asked, Entry, Handler, Registry, SessionRow};
+pub(crate) use entry::{Ask, Asked, Entry, Handler, Registry, SessionRow};
 pub(crate) use local::{Board, Local};
 pub(crate) use pause::Pause;
 pub(crate) use serve::serve;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::command::{self, Cx, Discard, Effects, Limits, Reach};
-use crate::metrics::{CommandTally, Tally};
+use crate::metrics::{CommandTally, DatabaseTally, Tally};
 use crate::resp::Reply;
 use crate::shard::{Batch, Returned};
-use crate::store::Keyspace;
+use crate::store::{Database, Keyspace};
 use crate::time::UnixMillis;
 
 /// A monotonic clock in nanoseconds, handed in so that a simulation can replay.
@@ -117,7 +117,7 @@ impl Shard {
         self.effects.discarded = effects.discarded;
         let mut tally = self.tally.clone();
         if let Some(keyspace) = &self.keyspace {
-            tally.databases = (0..keyspace.databases()).map(|number| keyspace.database(number)).map(|database| database.tally(now)).map(Into::into).collect();
+            tally.databases = (0..keyspace.databases()).map(|number| tally_of(keyspace.database(number), now)).collect();
         }
         tally
     }
@@ -129,6 +129,15 @@ impl Shard {
         self.tally = Tally { commands: vec![CommandTally::default(); commands], changed, ..Tally::default() };
         let effects = &mut self.effects;
         (effects.hits, effects.misses, effects.expired) = (0, 0, 0);
+    }
+}
+
+fn tally_of(database: &Database, now: UnixMillis) -> DatabaseTally {
+    DatabaseTally {
+        keys: database.len() as u64,
+        volatile: database.volatile() as u64,
+        ttl_ms_mean: database.mean_deadline().map_or(0, |mean| mean.since(now)),
+        bytes: database.bytes() as u64,
     }
 }
 

@@ -214,6 +214,12 @@ impl Database {
         self.deadlines.next()
     }
 
+    /// The mean of the deadlines of all keys that have one.
+    #[must_use]
+    pub fn mean_deadline(&self) -> Option<UnixMillis> {
+        self.deadlines.mean()
+    }
+
     /// Removes keys that are due, at most `budget` of them, and hands over what they were. Returns how many; fewer than the budget
     /// means that no more are due.
     pub fn sweep(&mut self, now: UnixMillis, budget: usize, dropped: &mut dyn FnMut(&[u8], Value)) -> usize {
@@ -237,7 +243,7 @@ impl Database {
         let place = self.directory.segment(hash).find_where(tag_of(hash), is_it)?;
         let block = self.directory.remove(hash, place)?;
         self.entry_bytes = self.entry_bytes.wrapping_sub(block.entry().heap_bytes());
-        self.deadlines.removed();
+        self.deadlines.removed(deadline);
         Some(block)
     }
 
@@ -262,6 +268,12 @@ impl Database {
         assert_eq!(self.entry_bytes, self.iter().map(Entry::heap_bytes).sum::<usize>());
         assert_eq!(self.volatile(), self.iter().filter(|entry| entry.deadline().is_some()).count());
         assert_eq!(self.next_deadline(), self.iter().filter_map(Entry::deadline).min());
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Database({} keys)", self.len())
     }
 }
 

@@ -17,6 +17,10 @@ pub(super) struct Deadlines {
     items: BTreeSet<(UnixMillis, u64)>,
     /// Keys with a deadline.
     keys: usize,
+    /// The first item's deadline, beside the tree: every command compares it with its clock.
+    next: Option<UnixMillis>,
+    /// The sum of all deadlines, for their mean.
+    sum: u128,
 }
 
 impl Deadlines {
@@ -38,15 +42,32 @@ impl Deadlines {
         if let Some(deadline) = from {
             self.items.remove(&(deadline, hash));
             self.keys -= 1;
+            self.sum = self.sum.saturating_sub(u128::from(deadline.0));
+            if self.next == Some(deadline) {
+                self.find_next();
+            }
         }
         if let Some(deadline) = to {
             self.items.insert((deadline, hash));
             self.keys += 1;
+            self.sum = self.sum.saturating_add(u128::from(deadline.0));
+            self.next = Some(self.next.map_or(deadline, |next| next.min(deadline)));
         }
     }
 
+    #[inline]
     pub(super) fn next(&self) -> Option<UnixMillis> {
-        self.items.first().map(|&(deadline, _)| deadline)
+        self.next
+    }
+
+    /// The mean of all deadlines.
+    pub(super) fn mean(&self) -> Option<UnixMillis> {
+        let mean = self.sum.checked_div(self.keys as u128)?;
+        Some(UnixMillis(u64::try_from(mean).unwrap_or(u64::MAX)))
+    }
+
+    fn find_next(&mut self) {
+        self.next = self.items.first().map(|&(deadline, _)| deadline);
     }
 
     /// Forgets the first item that is due at `now`, and returns it.
@@ -56,11 +77,13 @@ impl Deadlines {
             return None;
         }
         self.items.pop_first();
+        self.find_next();
         Some((deadline, hash))
     }
 
     /// A key was removed whose item `pop_due` returned.
-    pub(super) fn removed(&mut self) {
+    pub(super) fn removed(&mut self, deadline: UnixMillis) {
         self.keys -= 1;
+        self.sum = self.sum.saturating_sub(u128::from(deadline.0));
     }
 }

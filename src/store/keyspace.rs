@@ -76,3 +76,9 @@ impl Keyspace {
 /// A keyspace is lent to other threads, so no part of it may be bound to one.
 const fn assert_send<T: Send>() {}
 const _: () = assert_send::<Keyspace>();
+
+impl std::fmt::Debug for Keyspace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Keyspace({:?})", self.part())
+    }
+}

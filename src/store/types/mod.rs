@@ -57,3 +57,6 @@ stand_in!(Set, "hashtable");
 stand_in!(SortedSet, "skiplist");
 stand_in!(Hash, "hashtable");
 stand_in!(Stream, "stream");
+
+#[derive(Clone, Debug, Default)]
+pub struct Thresholds {}

@@ -1,0 +1,3 @@
+//! tmp
+use crate::session::SessionRow;
+pub(crate) static TABLE: &[SessionRow] = &[];

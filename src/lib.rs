@@ -28,3 +28,6 @@ mod session;
 // Floor 11: roof.
 mod server;
 mod tutorial;
+
+pub use error::{Error, Result};
+pub use settings::{Request, SetFault, Settings};

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 pub enum Error {
     /// A setting is unknown, misspelt or out of range. `place` says where it came from: `file:line`, a variable or an option.
     Setting { place: String, key: String, problem: String },
-    /// The configuration file could not be read or is not TOML.
-    File { path: PathBuf, problem: String },
+    /// A file of settings could not be read or is not TOML; then `line` says where.
+    File { path: PathBuf, line: Option<usize>, problem: String },
     /// An address or socket could not be opened.
     Listen { address: String, source: std::io::Error },
     /// The operating system refused something else.
@@ -38,7 +38,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Setting { place, key, problem } => write!(f, "{place}: {key}: {problem}"),
-            Error::File { path, problem } => write!(f, "{}: {problem}", path.display()),
+            Error::File { path, line: Some(line), problem } => write!(f, "{}:{line}: {problem}", path.display()),
+            Error::File { path, line: None, problem } => write!(f, "{}: {problem}", path.display()),
             Error::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
             Error::Io { doing, source } => write!(f, "{doing}: {source}"),
             Error::Peer(problem) => f.write_str(problem),

@@ -13,18 +13,16 @@ use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use crate::command::Limits;
 use crate::error::{Error, Result};
 use crate::metrics::WorkerCounters;
 use crate::net::{Accepted, Door};
 use crate::router::{SHARDS_MAX, Sequencer};
 use crate::server::worker::{Arrival, WorkerPlan};
 use crate::session::clients::QUESTIONS_MAX;
-use crate::session::{Board, Pause, Registry};
+use crate::session::{Board, Pause, Registry, limits_of};
 use crate::settings::Settings;
 use crate::shard::Mailbox;
 use crate::shard::reclaim::Reclaimer;
-use crate::store::types::Thresholds;
 
 pub use logging::start as start_logging;
 
@@ -126,7 +124,8 @@ impl Assembly {
         let mut shutdown = self.board.shutdown.subscribe();
         let assembly = std::rc::Rc::new(self);
         let next_id = std::rc::Rc::new(std::cell::Cell::new(1u64));
-        let paths: Vec<_> = doors.iter().filter_map(|door| if let Door::Unix(_, Some(path)) = door { Some(path.clone()) } else { None }).collect();
+        let paths: Vec<_> =
+            doors.iter().filter_map(|door| if let Door::Unix(_, Some(path)) = door { Some(path.clone()) } else { None }).collect();
         let keepalive = assembly.board.settings.borrow().tcp_keepalive;
         let mut accepting = Vec::new();
         for door in doors {
@@ -256,13 +255,12 @@ fn raise_descriptor_limit(maxclients: usize) {
     let current = now.maximum.map_or(wanted, |maximum| maximum.min(wanted));
     let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: now.maximum });
     if raised.is_err() || current < wanted {
-        tracing::warn!(wanted, available = current, "fewer file descriptors than maxclients needs; raise the limit (LimitNOFILE=) or lower maxclients");
+        tracing::warn!(
+            wanted,
+            available = current,
+            "fewer file descriptors than maxclients needs; raise the limit (LimitNOFILE=) or lower maxclients"
+        );
     }
-}
-
-/// The limits that follow from settings.
-pub(crate) fn limits_of(settings: &Settings) -> Limits {
-    Limits { thresholds: Thresholds::default(), string_bytes_max: settings.proto_max_bulk_len, ..Limits::default() }
 }
 
 fn random_seed() -> u64 {

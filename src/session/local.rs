@@ -11,9 +11,10 @@ use tokio::sync::{mpsc, watch};
 use crate::command::Limits;
 use crate::metrics::{CommandTally, WorkerCounters};
 use crate::router::{Round, Router, Spare};
-use crate::session::clients::{Clients, Question};
+use crate::session::clients::{self, Clients, Question};
 use crate::session::{Pause, Registry};
 use crate::settings::Settings;
+use crate::store::types::Thresholds;
 
 /// What all workers see: settings, limits, the pause, everybody's counters, and the ways to each worker and to the server.
 pub(crate) struct Board {
@@ -123,6 +124,14 @@ impl Local {
         }
     }
 
+    /// CONFIG RESETSTAT.
+    pub(crate) async fn reset_statistics(&self) {
+        // A shard that has ended has nothing left to reset.
+        let _ = self.router.survey(true).await;
+        clients::tallies(self, true).await;
+        self.board.reset_counters();
+    }
+
     pub(super) fn take_turn(&self) -> Box<Turn> {
         self.rounds.borrow_mut().pop().unwrap_or_default()
     }
@@ -161,11 +170,58 @@ impl Board {
         self.counters.iter().map(which).sum()
     }
 
+    /// Changes the settings, all of what `change` does or nothing, and lets everybody have the new ones. Two changes at once follow one another.
+    ///
+    /// # Errors
+    /// What `change` says.
+    pub(crate) fn adjust<E>(&self, change: impl FnOnce(&mut Settings) -> Result<(), E>) -> Result<(), E> {
+        let mut refusal = None;
+        self.settings.send_if_modified(|current| {
+            let mut next = Settings::clone(current);
+            match change(&mut next) {
+                Ok(()) => {
+                    self.limits.send_replace(Arc::new(limits_of(&next)));
+                    *current = Arc::new(next);
+                    true
+                }
+                Err(error) => {
+                    refusal = Some(error);
+                    false
+                }
+            }
+        });
+        refusal.map_or(Ok(()), Err)
+    }
+
+    /// Sets back what CONFIG RESETSTAT sets back; connections that are open stay counted.
+    fn reset_counters(&self) {
+        for counters in &self.counters {
+            for counter in [&counters.commands, &counters.bytes_in, &counters.bytes_out, &counters.errors, &counters.query_limit_closed] {
+                counter.reset();
+            }
+        }
+        for counter in [&self.connections_received, &self.connections_rejected, &self.accept_errors] {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn stop(&self) {
         self.shutdown.send_replace(true);
     }
 
     pub(crate) fn count(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The limits that follow from settings.
+pub(crate) fn limits_of(settings: &Settings) -> Limits {
+    let thresholds = Thresholds::default();
+    Limits {
+        thresholds,
+        string_bytes_max: settings.proto_max_bulk_len,
+        frequency: settings.maxmemory_policy.ends_with("lfu"),
+        active_expire: settings.active_expire,
+        ..Limits::default()
     }
 }

@@ -28,3 +28,8 @@ mod session;
 // Floor 11: roof.
 mod server;
 mod tutorial;
+
+pub use error::{Error, Result};
+pub use net::Connection;
+pub use resp::frame::{self, Frame};
+pub use tutorial::Command;

@@ -1,1 +1,5 @@
-//! TODO
+//! The edges: what carries bytes between a peer and us.
+
+mod connection;
+
+pub use connection::Connection;

@@ -9,6 +9,8 @@ mod round;
 mod send;
 mod sequencer;
 mod survey;
+#[cfg(test)]
+mod simulation;
 mod unit;
 
 pub(crate) use plan::Plan;

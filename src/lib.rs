@@ -30,4 +30,5 @@ mod server;
 mod tutorial;
 
 pub use error::{Error, Result};
+pub use server::{Server, logging};
 pub use settings::{Request, SetFault, Settings};

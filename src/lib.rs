@@ -35,6 +35,6 @@ pub mod internal;
 pub use error::{Error, Result};
 pub use net::Connection;
 pub use resp::frame::{self, Frame};
-pub use server::Server;
+pub use server::{Server, logging};
 pub use settings::{Request, SetFault, Settings};
 pub use tutorial::Command;

@@ -8,9 +8,9 @@ mod plan;
 mod round;
 mod send;
 mod sequencer;
-mod survey;
 #[cfg(test)]
 mod simulation;
+mod survey;
 mod unit;
 
 pub(crate) use plan::Plan;

@@ -70,12 +70,20 @@ struct Borrower {
 enum Stage {
     Idle,
     /// Reserving places, in ascending order.
-    Reserving { targets: Vec<usize>, reserved: usize },
+    Reserving {
+        targets: Vec<usize>,
+        reserved: usize,
+    },
     /// Placing, within the sequencer's critical section.
-    Placing { targets: Vec<usize>, placed: usize, gate: usize },
-    Waiting { batches: usize },
+    Placing {
+        targets: Vec<usize>,
+        placed: usize,
+        gate: usize,
+    },
+    Waiting {
+        batches: usize,
+    },
 }
-
 
 struct Client {
     stage: Stage,
@@ -278,7 +286,15 @@ impl World {
                 if placed == 0 {
                     let lent = (0..SHARDS).map(|_| None).collect();
                     let batch = Some(taken(0));
-                    self.borrowers.push(Borrower { client: number, life, batch, lenders: targets.clone(), lent, between: None, finished: false });
+                    self.borrowers.push(Borrower {
+                        client: number,
+                        life,
+                        batch,
+                        lenders: targets.clone(),
+                        lent,
+                        between: None,
+                        finished: false,
+                    });
                 }
                 let mine = |borrower: &Borrower| borrower.client == number && borrower.life == life && !borrower.finished;
                 Mail::Borrow { borrower: self.borrowers.iter().rposition(mine).expect("the borrower was made with the first request") }

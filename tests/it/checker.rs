@@ -68,9 +68,7 @@ impl Operation {
                     Answer::Done
                 }
             },
-            Operation::Delete(keys) => {
-                Answer::Count(keys.iter().map(|&key| u32::from(state[key].take().is_some())).sum())
-            }
+            Operation::Delete(keys) => Answer::Count(keys.iter().map(|&key| u32::from(state[key].take().is_some())).sum()),
         }
     }
 }

@@ -170,6 +170,26 @@ impl Board {
         self.counters.iter().map(which).sum()
     }
 
+    /// The limits of commands that follow from settings.
+    pub(crate) fn limits_of(settings: &Settings) -> Limits {
+        let sizes = &settings.encodings;
+        let thresholds = Thresholds::default();
+        let _ = sizes;
+        Limits {
+            thresholds,
+            string_bytes_max: settings.proto_max_bulk_len,
+            frequency: settings.maxmemory_policy.ends_with("lfu"),
+            active_expire: settings.active_expire,
+            ..Limits::default()
+        }
+    }
+
+    /// Makes new settings those of everybody.
+    pub(crate) fn publish(&self, settings: Settings) {
+        self.limits.send_replace(Arc::new(Board::limits_of(&settings)));
+        self.settings.send_replace(Arc::new(settings));
+    }
+
     /// Changes the settings, all of what `change` does or nothing, and lets everybody have the new ones. Two changes at once follow one another.
     ///
     /// # Errors
@@ -180,7 +200,7 @@ impl Board {
             let mut next = Settings::clone(current);
             match change(&mut next) {
                 Ok(()) => {
-                    self.limits.send_replace(Arc::new(limits_of(&next)));
+                    self.limits.send_replace(Arc::new(Board::limits_of(&next)));
                     *current = Arc::new(next);
                     true
                 }
@@ -211,17 +231,5 @@ impl Board {
 
     pub(crate) fn count(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// The limits that follow from settings.
-pub(crate) fn limits_of(settings: &Settings) -> Limits {
-    let thresholds = Thresholds::default();
-    Limits {
-        thresholds,
-        string_bytes_max: settings.proto_max_bulk_len,
-        frequency: settings.maxmemory_policy.ends_with("lfu"),
-        active_expire: settings.active_expire,
-        ..Limits::default()
     }
 }

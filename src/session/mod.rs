@@ -11,7 +11,7 @@ mod serve;
 
 pub(crate) use clients::Client;
 pub(crate) use entry::{Ask, Asked, Entry, Handler, Here, Registry, SessionRow};
-pub(crate) use local::{Board, Local, limits_of};
+pub(crate) use local::{Board, Local};
 pub(crate) use pause::Pause;
 pub(crate) use serve::serve;
 

@@ -10,4 +10,5 @@ mod wire;
 // The house inspects itself.
 mod tidy;
 // What clients see.
+mod protocol;
 mod transcripts;

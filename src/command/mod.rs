@@ -9,6 +9,7 @@ mod effects;
 mod fault;
 mod reach;
 mod spec;
+mod string;
 
 pub(crate) use args::{Args, Options};
 pub(crate) use context::Cx;
@@ -20,7 +21,7 @@ pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec
 use crate::resp::Reply;
 
 /// Every family of data commands. The registry of the session is filled from this list and from the session's own tables.
-pub(crate) static FAMILIES: &[&[Row]] = &[];
+pub(crate) static FAMILIES: &[&[Row]] = &[string::TABLE];
 
 /// Runs one row. The one place where a row is called: by shards, by borrowers, later by scripts.
 ///

@@ -47,7 +47,16 @@ impl InProcess {
             Shard::new(keyspace, limits.clone(), registry.len(), u64::from(index) + 1, || 0)
         };
         let shards = (0..shards).map(shard).collect();
-        InProcess { registry, shards, limits, spare: Spare::default(), round: Round::default(), now_ms: UnixMillis::now().0, resp3: false, database: 0 }
+        InProcess {
+            registry,
+            shards,
+            limits,
+            spare: Spare::default(),
+            round: Round::default(),
+            now_ms: UnixMillis::now().0,
+            resp3: false,
+            database: 0,
+        }
     }
 
     /// Answers one call as its bytes on the wire; `None` for commands that are not for shards.

@@ -33,5 +33,8 @@ mod tutorial;
 pub mod internal;
 
 pub use error::{Error, Result};
-pub use server::Server;
+pub use net::Connection;
+pub use resp::frame::{self, Frame};
+pub use server::{Server, logging};
 pub use settings::{Request, SetFault, Settings};
+pub use tutorial::Command;

@@ -154,9 +154,27 @@ impl Flags {
     /// The names as COMMAND prints them; [`Flags::PROTECTED`] has none.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
         const NAMES: [&str; 21] = [
-            "write", "readonly", "denyoom", "admin", "pubsub", "noscript", "blocking", "loading", "stale", "skip_monitor",
-            "skip_slowlog", "asking", "fast", "no_auth", "may_replicate", "no_mandatory_keys", "", "no_async_loading", "no_multi",
-            "allow_busy", "movablekeys",
+            "write",
+            "readonly",
+            "denyoom",
+            "admin",
+            "pubsub",
+            "noscript",
+            "blocking",
+            "loading",
+            "stale",
+            "skip_monitor",
+            "skip_slowlog",
+            "asking",
+            "fast",
+            "no_auth",
+            "may_replicate",
+            "no_mandatory_keys",
+            "",
+            "no_async_loading",
+            "no_multi",
+            "allow_busy",
+            "movablekeys",
         ];
         NAMES.into_iter().enumerate().filter(move |(bit, name)| self.0 & (1 << bit) != 0 && !name.is_empty()).map(|(_, name)| name)
     }
@@ -192,8 +210,27 @@ impl Categories {
 
     /// Every category's name, in Redis's order.
     pub(crate) const NAMES: [&str; 21] = [
-        "keyspace", "read", "write", "set", "sortedset", "list", "hash", "string", "bitmap", "hyperloglog", "geo", "stream", "pubsub",
-        "admin", "fast", "slow", "blocking", "dangerous", "connection", "transaction", "scripting",
+        "keyspace",
+        "read",
+        "write",
+        "set",
+        "sortedset",
+        "list",
+        "hash",
+        "string",
+        "bitmap",
+        "hyperloglog",
+        "geo",
+        "stream",
+        "pubsub",
+        "admin",
+        "fast",
+        "slow",
+        "blocking",
+        "dangerous",
+        "connection",
+        "transaction",
+        "scripting",
     ];
 
     pub(crate) const fn and(self, other: Categories) -> Categories {
@@ -374,7 +411,8 @@ pub(crate) fn keys_of(spec: &Spec, args: &Args<'_>, mut visit: impl FnMut(usize,
                 (keys.begin, last, step)
             }
             Find::Counted { step } => {
-                let count = number::parse_integer(args.get(keys.begin)).and_then(|count| usize::try_from(count).ok()).filter(|&count| count > 0);
+                let count =
+                    number::parse_integer(args.get(keys.begin)).and_then(|count| usize::try_from(count).ok()).filter(|&count| count > 0);
                 let Some(count) = count else { return Err(Fault::Because("ERR Invalid arguments specified for command")) };
                 let first = keys.begin + 1;
                 let last = count.checked_sub(1).and_then(|more| more.checked_mul(step)).and_then(|more| more.checked_add(first));

@@ -55,7 +55,8 @@ impl Tally {
         for (sum, more) in self.databases.iter_mut().zip(&other.databases) {
             let volatile = sum.volatile + more.volatile;
             if volatile > 0 {
-                let total = u128::from(sum.ttl_ms_mean) * u128::from(sum.volatile) + u128::from(more.ttl_ms_mean) * u128::from(more.volatile);
+                let total =
+                    u128::from(sum.ttl_ms_mean) * u128::from(sum.volatile) + u128::from(more.ttl_ms_mean) * u128::from(more.volatile);
                 sum.ttl_ms_mean = u64::try_from(total / u128::from(volatile)).unwrap_or(u64::MAX);
             }
             sum.keys += more.keys;

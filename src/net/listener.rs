@@ -97,7 +97,12 @@ impl Door {
     ///
     /// # Errors
     /// The runtime does not take the socket.
-    pub(crate) async fn accept_all(self, keepalive_seconds: u64, failed: impl Fn(&io::Error), arrived: impl AsyncFn(Accepted)) -> io::Result<()> {
+    pub(crate) async fn accept_all(
+        self,
+        keepalive_seconds: u64,
+        failed: impl Fn(&io::Error),
+        arrived: impl AsyncFn(Accepted),
+    ) -> io::Result<()> {
         match self {
             Door::Tcp(listener) => {
                 listener.set_nonblocking(true)?;

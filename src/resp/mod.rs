@@ -2,7 +2,7 @@
 //!
 //! A **request** is an array of bulk strings (`*2\r\n$3\r\nGET\r\n$1\r\nk\r\n`) or one line of words (`GET k\r\n`). [`Decoder`]
 //! finds its words in the read buffer and names them by [`Span`]s; no word is copied. A **reply** is written by [`Reply`] straight
-//! into a buffer in the client's [`Protocol`]: RESP2, or RESP3 after `HELLO 3`. `Frame` is one value of either
+//! into a buffer in the client's [`Protocol`]: RESP2, or RESP3 after `HELLO 3`. [`Frame`](frame::Frame) is one value of either
 //! protocol as a tree, for those who want to hold one: the tutorial, the link to a primary, tests.
 //!
 //! | value | RESP2 | RESP3 |
@@ -18,6 +18,7 @@
 
 mod decode;
 mod error;
+pub mod frame;
 mod long_double;
 pub mod number;
 mod reply;

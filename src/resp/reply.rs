@@ -143,6 +143,12 @@ impl<'a> Reply<'a> {
         self.length(self.of(b'>'), count);
     }
 
+    /// Announces `pairs` attributes of the value that follows them. RESP3 only.
+    pub fn attributes(&mut self, pairs: usize) {
+        debug_assert_eq!(self.protocol, Protocol::Resp3, "RESP2 has no place for attributes");
+        self.length(b'|', pairs);
+    }
+
     /// A double, as `%.17g` prints it.
     pub fn double(&mut self, value: f64) {
         let mut scratch = [0; DOUBLE_BYTES_MAX];

@@ -8,6 +8,8 @@ mod plan;
 mod round;
 mod send;
 mod sequencer;
+#[cfg(test)]
+mod simulation;
 mod survey;
 mod unit;
 

@@ -197,7 +197,8 @@ impl Round {
                     continue;
                 };
                 let owned = |shard: usize| owners & (1 << shard) != 0;
-                let mut lent: Vec<Option<Keyspace>> = shards.iter_mut().enumerate().map(|(at, shard)| owned(at).then(|| shard.lend())).collect();
+                let mut lent: Vec<Option<Keyspace>> =
+                    shards.iter_mut().enumerate().map(|(at, shard)| owned(at).then(|| shard.lend())).collect();
                 let (mut effects, mut seed) = (Effects::default(), now.0);
                 let mut cx = Cx::new(Reach::Several(&mut lent), limits, &mut effects, &mut seed, now);
                 run_calls(batch, &mut cx, || 0, |_, _| {});

@@ -31,7 +31,13 @@ pub(crate) struct ShardsGone;
 type Out = (usize, usize, oneshot::Receiver<Box<Batch>>);
 
 impl Router {
-    pub(crate) fn new(mailboxes: Box<[Mailbox]>, sequencer: Arc<Sequencer>, limits: watch::Receiver<Arc<Limits>>, ticks: Ticks, seed: u64) -> Router {
+    pub(crate) fn new(
+        mailboxes: Box<[Mailbox]>,
+        sequencer: Arc<Sequencer>,
+        limits: watch::Receiver<Arc<Limits>>,
+        ticks: Ticks,
+        seed: u64,
+    ) -> Router {
         Router { mailboxes, sequencer, limits, ticks, seed: Cell::new(seed) }
     }
 
@@ -132,7 +138,14 @@ impl Router {
         Ok(())
     }
 
-    async fn borrow(&self, number: usize, group: &mut Group, owners: u64, input: &Arc<Vec<u8>>, out: &mut Vec<Out>) -> Result<(), ShardsGone> {
+    async fn borrow(
+        &self,
+        number: usize,
+        group: &mut Group,
+        owners: u64,
+        input: &Arc<Vec<u8>>,
+        out: &mut Vec<Out>,
+    ) -> Result<(), ShardsGone> {
         let Some(mut batch) = group.batches[0].take() else { return Ok(()) };
         batch.input = Some(input.clone());
         out.push((number, 0, batch.expect_back()));

@@ -6,8 +6,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::shard::mailbox::Permit;
 use crate::shard::Message;
+use crate::shard::mailbox::Permit;
 
 /// The one sequencer of a process.
 #[derive(Debug, Default)]

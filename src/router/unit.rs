@@ -48,7 +48,8 @@ pub(super) struct Means {
 }
 
 async fn collect(awaited: Awaited, shards: usize) -> Option<Held> {
-    let mut held = Held { keyspaces: Vec::new(), homes: Vec::with_capacity(awaited.len()), effects: Effects::default(), tallies: Vec::new() };
+    let mut held =
+        Held { keyspaces: Vec::new(), homes: Vec::with_capacity(awaited.len()), effects: Effects::default(), tallies: Vec::new() };
     held.keyspaces.resize_with(shards, || None);
     for (shard, arriving) in awaited {
         // A shard that answers no more has ended, and the process with it.

@@ -1,6 +1,8 @@
 //! The roof: puts settings, shards, workers and listeners together, and takes them apart again in reverse.
 
-mod logging;
+mod doors;
+pub mod logging;
+mod pidfile;
 mod systemd;
 mod worker;
 
@@ -13,20 +15,16 @@ use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use crate::command::Limits;
 use crate::error::{Error, Result};
 use crate::metrics::WorkerCounters;
 use crate::net::{Accepted, Door};
-use crate::router::{SHARDS_MAX, Sequencer};
+use crate::router::{Router, SHARDS_MAX, Sequencer};
 use crate::server::worker::{Arrival, WorkerPlan};
 use crate::session::clients::QUESTIONS_MAX;
 use crate::session::{Board, Pause, Registry};
 use crate::settings::Settings;
 use crate::shard::Mailbox;
 use crate::shard::reclaim::Reclaimer;
-use crate::store::types::Thresholds;
-
-pub use logging::start as start_logging;
 
 /// The daemon.
 #[derive(Debug)]
@@ -50,8 +48,10 @@ impl Server {
     /// # Errors
     /// It cannot listen, or the system refuses threads.
     pub fn run(settings: Settings) -> Result<()> {
-        let doors = open_doors(&settings)?;
-        raise_descriptor_limit(settings.maxclients);
+        // Sockets from systemd are taken while there is one thread: that changes the environment.
+        let doors = doors::open(&settings)?;
+        let _pidfile = pidfile::PidFile::write(settings.pidfile.as_deref())?;
+        doors::raise_descriptor_limit(settings.maxclients);
         let runtime = local_runtime().map_err(|source| Error::Io { doing: "starting the service thread", source })?;
         let tcp_port = doors.iter().find_map(Door::port).unwrap_or(0);
         let plan = Assembly::new(settings, tcp_port)?;
@@ -67,6 +67,8 @@ struct Assembly {
     workers: Vec<mpsc::Sender<Arrival>>,
     threads: Vec<thread::JoinHandle<()>>,
     phase: watch::Sender<Phase>,
+    /// The service thread's own way to the shards: for the watchdog.
+    router: Router,
 }
 
 impl Assembly {
@@ -74,7 +76,7 @@ impl Assembly {
         let shards = settings.shards.clamp(1, SHARDS_MAX as usize);
         let refused = |source| Error::Io { doing: "starting threads", source };
         let reclaimer = Reclaimer::start().map_err(refused)?;
-        let limits = Arc::new(limits_of(&settings));
+        let limits = Arc::new(Board::limits_of(&settings));
         let (desks, questions): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(QUESTIONS_MAX)).unzip();
         let board = Arc::new(Board {
             settings: watch::Sender::new(Arc::new(settings)),
@@ -95,6 +97,8 @@ impl Assembly {
         let sequencer = Arc::new(Sequencer::default());
         let phase = watch::Sender::new(Phase::Serving);
         let seeds = std::array::from_fn(|_| random_seed());
+        let all_mailboxes = mailboxes.clone().into_boxed_slice();
+        let router = Router::new(all_mailboxes, sequencer.clone(), board.limits.subscribe(), worker::ticks, next_seed());
         let (mut workers, mut threads) = (Vec::new(), Vec::new());
         for (index, (inbox, questions)) in inboxes.into_iter().zip(questions).enumerate() {
             let (sender, arrivals) = mpsc::channel(ARRIVALS_MAX);
@@ -115,7 +119,7 @@ impl Assembly {
             let thread = thread::Builder::new().name(format!("worker-{index}")).spawn(move || worker::run(plan)).map_err(refused)?;
             threads.push(thread);
         }
-        Ok(Assembly { board, workers, threads, phase })
+        Ok(Assembly { board, workers, threads, phase, router })
     }
 
     /// Accepts until a signal or SHUTDOWN, then drains.
@@ -123,10 +127,12 @@ impl Assembly {
         let refused = |source| Error::Io { doing: "installing signal handlers", source };
         let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(refused)?;
         let mut shutdown = self.board.shutdown.subscribe();
         let assembly = std::rc::Rc::new(self);
         let next_id = std::rc::Rc::new(std::cell::Cell::new(1u64));
-        let paths: Vec<_> = doors.iter().filter_map(|door| if let Door::Unix(_, Some(path)) = door { Some(path.clone()) } else { None }).collect();
+        let paths: Vec<_> =
+            doors.iter().filter_map(|door| if let Door::Unix(_, Some(path)) = door { Some(path.clone()) } else { None }).collect();
         let keepalive = assembly.board.settings.borrow().tcp_keepalive;
         let mut accepting = Vec::new();
         for door in doors {
@@ -144,13 +150,25 @@ impl Assembly {
         }
         let shards = assembly.workers.len();
         tracing::info!(port = assembly.board.tcp_port, shards, "Ready to accept connections");
-        systemd::ready();
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
-            _ = shutdown.wait_for(|&stop| stop) => tracing::info!("SHUTDOWN: draining"),
+        let status = format!("serving on port {} with {shards} shards", assembly.board.tcp_port);
+        systemd::ready(&status);
+        let watchdog = tokio::task::spawn_local(feed_watchdog(assembly.clone()));
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
+                _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+                _ = shutdown.wait_for(|&stop| stop) => tracing::info!("SHUTDOWN: draining"),
+                _ = hangup.recv() => {
+                    systemd::reloading();
+                    assembly.reload();
+                    systemd::ready(&status);
+                    continue;
+                }
+            }
+            break;
         }
-        systemd::stopping();
+        systemd::stopping("draining");
+        watchdog.abort();
         accepting.iter().for_each(tokio::task::JoinHandle::abort);
         for path in paths {
             let _ = std::fs::remove_file(path);
@@ -170,6 +188,7 @@ impl Assembly {
         }
         assembly.phase.send_replace(Phase::Ended);
         // The tasks that hold the other handles were aborted; they let go of them when they are next polled.
+        let _ = watchdog.await;
         for task in accepting {
             let _ = task.await;
         }
@@ -180,6 +199,23 @@ impl Assembly {
             }
         }
         Ok(())
+    }
+
+    /// SIGHUP: reads the file again. What cannot work leaves everything as it was.
+    fn reload(&self) {
+        logging::reopen();
+        let reloaded = self.board.settings.borrow().reloaded();
+        match reloaded {
+            Ok((settings, not_live)) => {
+                for name in not_live {
+                    tracing::warn!(setting = name, "changed in the file, but takes effect only at the next start");
+                }
+                logging::set_level(settings.loglevel);
+                self.board.publish(settings);
+                tracing::info!("settings were read again");
+            }
+            Err(error) => tracing::error!(%error, "the settings stay as they were"),
+        }
     }
 
     /// Gives a new socket to the worker with the fewest connections, or says why not.
@@ -210,6 +246,17 @@ impl Assembly {
     }
 }
 
+/// Tells systemd's watchdog that every shard answers through its own mailbox, as long as every one does.
+async fn feed_watchdog(assembly: std::rc::Rc<Assembly>) {
+    let Some(interval) = systemd::watchdog_interval() else { return };
+    loop {
+        tokio::time::sleep(interval).await;
+        if assembly.router.survey(false).await.is_ok() {
+            systemd::alive();
+        }
+    }
+}
+
 /// Sockets that a worker has been handed and has not counted yet.
 fn waiting(worker: &mpsc::Sender<Arrival>) -> u64 {
     (worker.max_capacity() - worker.capacity()) as u64
@@ -220,49 +267,8 @@ const DENIED: &str = "-DENIED Redis is running in protected mode because protect
     In this mode connections are only accepted from the loopback interface. To connect from other machines: set a password with requirepass, \
     or, where the network itself keeps strangers out, set protected-mode no.\r\n";
 
-fn open_doors(settings: &Settings) -> Result<Vec<Door>> {
-    let mut doors = systemd::handed_over()?;
-    if !doors.is_empty() {
-        return Ok(doors);
-    }
-    let backlog = settings.tcp_backlog;
-    if settings.port != 0 || settings.unixsocket.is_none() {
-        for host in &settings.bind {
-            doors.extend(Door::tcp(host, settings.port, backlog)?);
-        }
-    }
-    if let Some(path) = &settings.unixsocket {
-        doors.push(Door::unix(path, settings.unixsocketperm, backlog)?);
-    }
-    if doors.is_empty() {
-        let source = std::io::Error::other("no address of `bind` exists on this machine");
-        return Err(Error::Listen { address: settings.bind.join(" "), source });
-    }
-    Ok(doors)
-}
-
 pub(crate) fn local_runtime() -> std::io::Result<LocalRuntime> {
     Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
-}
-
-/// Descriptors for `maxclients` clients and for ourselves. What cannot be had is told and lived with: accepting waits when they run out.
-fn raise_descriptor_limit(maxclients: usize) {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let wanted = maxclients as u64 + 64;
-    let now = getrlimit(Resource::Nofile);
-    if now.current.is_none_or(|current| current >= wanted) {
-        return;
-    }
-    let current = now.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: now.maximum });
-    if raised.is_err() || current < wanted {
-        tracing::warn!(wanted, available = current, "fewer file descriptors than maxclients needs; raise the limit (LimitNOFILE=) or lower maxclients");
-    }
-}
-
-/// The limits that follow from settings.
-pub(crate) fn limits_of(settings: &Settings) -> Limits {
-    Limits { thresholds: Thresholds::default(), string_bytes_max: settings.proto_max_bulk_len, ..Limits::default() }
 }
 
 fn random_seed() -> u64 {

@@ -44,9 +44,6 @@ pub(crate) struct WorkerPlan {
 /// How often a worker looks for clients that were idle for too long.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
-/// How long a client that must authenticate may take.
-const AUTHENTICATE_SECONDS_MAX: u64 = 10;
-
 /// Ends the process if it is dropped by a panic: without its shard a worker would leave keys unreachable and clients hanging.
 struct EndsProcess(&'static str);
 
@@ -54,7 +51,11 @@ impl Drop for EndsProcess {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let thread = std::thread::current();
-            tracing::error!(thread = thread.name().unwrap_or_default(), "{} panicked; the process ends, since its data is no longer whole", self.0);
+            tracing::error!(
+                thread = thread.name().unwrap_or_default(),
+                "{} panicked; the process ends, since its data is no longer whole",
+                self.0
+            );
             std::process::exit(1);
         }
     }
@@ -116,9 +117,9 @@ fn welcome(local: &Rc<Local>, arrival: Arrival) {
 
 /// Ends clients that were silent for longer than `timeout`, and those that never said who they are.
 fn keep_house(local: &Rc<Local>) {
-    let (timeout, must_authenticate) = {
+    let (timeout, authentication, must_authenticate) = {
         let settings = local.settings();
-        (settings.timeout, settings.requirepass.is_some())
+        (settings.timeout, settings.authentication_timeout, settings.requirepass.is_some())
     };
     if timeout == 0 && !must_authenticate {
         return;
@@ -126,7 +127,10 @@ fn keep_house(local: &Rc<Local>) {
     let now = UnixMillis::now();
     for client in local.clients.all() {
         let idle = timeout > 0 && now.since(client.last_used.get()) > timeout.saturating_mul(1000);
-        let stranger = must_authenticate && !client.authenticated.get() && now.since(client.created) > AUTHENTICATE_SECONDS_MAX * 1000;
+        let stranger = must_authenticate
+            && !client.authenticated.get()
+            && authentication > 0
+            && now.since(client.created) > authentication.saturating_mul(1000);
         if (idle || stranger) && !client.busy.get() {
             client.end(true);
         }
@@ -134,7 +138,7 @@ fn keep_house(local: &Rc<Local>) {
 }
 
 /// Nanoseconds since the first call, from the monotonic clock.
-fn ticks() -> u64 {
+pub(super) fn ticks() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     u64::try_from(START.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX)
 }

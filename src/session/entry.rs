@@ -115,7 +115,8 @@ impl Registry {
     /// # Panics
     /// If two rows have one name or a container is missing: the tables are constant and a test builds them.
     pub(crate) fn new(rows: impl Iterator<Item = (&'static Spec, Handler)>) -> Registry {
-        let mut registry = Registry { entries: Vec::new(), by_name: HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4)), names: Vec::new() };
+        let mut registry =
+            Registry { entries: Vec::new(), by_name: HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4)), names: Vec::new() };
         for (spec, handler) in rows {
             let id = u16::try_from(registry.names.len()).expect("there are far fewer than 65536 commands");
             registry.names.push(spec.name);

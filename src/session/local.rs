@@ -14,6 +14,7 @@ use crate::router::{Round, Router, Spare};
 use crate::session::clients::{Clients, Question};
 use crate::session::{Pause, Registry};
 use crate::settings::Settings;
+use crate::store::types::Thresholds;
 
 /// What all workers see: settings, limits, the pause, everybody's counters, and the ways to each worker and to the server.
 pub(crate) struct Board {
@@ -159,6 +160,26 @@ impl Board {
     /// Bytes in and out, calls and so on, over all workers.
     pub(crate) fn sum(&self, which: impl Fn(&WorkerCounters) -> u64) -> u64 {
         self.counters.iter().map(which).sum()
+    }
+
+    /// The limits of commands that follow from settings.
+    pub(crate) fn limits_of(settings: &Settings) -> Limits {
+        let sizes = &settings.encodings;
+        let thresholds = Thresholds::default();
+        let _ = sizes;
+        Limits {
+            thresholds,
+            string_bytes_max: settings.proto_max_bulk_len,
+            frequency: settings.maxmemory_policy.ends_with("lfu"),
+            active_expire: settings.active_expire,
+            ..Limits::default()
+        }
+    }
+
+    /// Makes new settings those of everybody.
+    pub(crate) fn publish(&self, settings: Settings) {
+        self.limits.send_replace(Arc::new(Board::limits_of(&settings)));
+        self.settings.send_replace(Arc::new(settings));
     }
 
     pub(crate) fn stop(&self) {

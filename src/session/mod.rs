@@ -1,7 +1,7 @@
 //! The conversation with one client: what it selected, who it is, how it wants its replies, and the loop that serves it.
 
-pub(crate) mod clients;
 mod admit;
+pub(crate) mod clients;
 mod command;
 mod entry;
 mod local;

@@ -27,7 +27,11 @@ mod tests {
             assert_eq!(spec.name, spec.name.to_ascii_lowercase(), "names are lower-case");
             assert!(spec.arity.least >= 1, "{}: a call has at least its name", spec.name);
             for keys in spec.keys {
-                assert!(keys.begin < spec.arity.least as usize || matches!(keys.find, Find::Range { .. }), "{}: keys lie inside the arity", spec.name);
+                assert!(
+                    keys.begin < spec.arity.least as usize || matches!(keys.find, Find::Range { .. }),
+                    "{}: keys lie inside the arity",
+                    spec.name
+                );
             }
             assert!(!spec.doc.summary.is_empty() && !spec.doc.since.is_empty(), "{}: has no documentation", spec.name);
         }

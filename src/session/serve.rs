@@ -63,7 +63,12 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut session: Sessio
 }
 
 /// Reads once into the session's buffer; takes a spare buffer only while there is something to read.
-async fn fill<S: AsyncRead + Unpin>(stream: &mut S, input: &mut Option<Arc<Vec<u8>>>, decoder: &Decoder, local: &Local) -> io::Result<usize> {
+async fn fill<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    input: &mut Option<Arc<Vec<u8>>>,
+    decoder: &Decoder,
+    local: &Local,
+) -> io::Result<usize> {
     poll_fn(|cx| {
         let mut buffer = input.take().unwrap_or_else(|| local.take_buffer());
         // Nobody else holds the session's own buffer between reads.
@@ -170,7 +175,13 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
         let args = Args::new(bytes, &turn.words);
         // A pipeline mostly repeats one command: compare with the last before looking the name up.
         let admitted = match last {
-            Some(entry) if args.get(0).eq_ignore_ascii_case(entry.spec.name.as_bytes()) && session.authenticated && entry.spec.arity.admits(args.len()) => Ok(entry),
+            Some(entry)
+                if args.get(0).eq_ignore_ascii_case(entry.spec.name.as_bytes())
+                    && session.authenticated
+                    && entry.spec.arity.admits(args.len()) =>
+            {
+                Ok(entry)
+            }
             _ => admit(session, registry, &args),
         };
         let silent = match session.replies {
@@ -256,7 +267,12 @@ fn complain(session: &Session, turn: &mut Turn, violation: &Violation) {
 }
 
 /// Sends what was taken up, waits for it, and writes the replies in the order asked. Returns the buffer, whose words nobody needs any more.
-async fn flush<S: AsyncWrite + Unpin>(session: &Session, stream: &mut S, buffer: Arc<Vec<u8>>, turn: &mut Turn) -> Result<Arc<Vec<u8>>, Ended> {
+async fn flush<S: AsyncWrite + Unpin>(
+    session: &Session,
+    stream: &mut S,
+    buffer: Arc<Vec<u8>>,
+    turn: &mut Turn,
+) -> Result<Arc<Vec<u8>>, Ended> {
     if turn.round.is_empty() {
         return Ok(buffer);
     }

@@ -48,7 +48,7 @@ pub(super) fn entries(text: &str, path: &Path) -> Result<Vec<Entry>> {
                 return Err(fault(span, name, format!("belongs in section [{}], not in [{}]", home.name, section.name)));
             }
             if found.iter().any(|entry| entry.name == row.name) {
-                return Err(fault(span, name, format!("{} is set twice: an older name of it counts too", row.name)));
+                return Err(fault(span, name, "set twice; an older name counts as the same".to_owned()));
             }
             let given = text_of(row, item).map_err(|problem| fault(span.clone(), name, problem))?;
             found.push(Entry { name: row.name.to_owned(), given, place: place_of(span) });
@@ -184,7 +184,7 @@ mod tests {
             ("[network.port]\nx = 1\n", "x.toml:1: port: expected an integer from 0 to 65535, found a table"),
             (
                 "[scripting]\nlua-time-limit = 1\nbusy-reply-threshold = 1\n",
-                "x.toml:3: busy-reply-threshold: busy-reply-threshold is set twice: an older name of it counts too",
+                "x.toml:3: busy-reply-threshold: set twice; an older name counts as the same",
             ),
         ] {
             assert_eq!(read(text).unwrap_err(), fault);

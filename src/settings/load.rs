@@ -86,7 +86,7 @@ pub(super) fn apply(values: &mut Values, entry: &Entry) -> Result<()> {
         }
         Err(Refusal::Form(_)) if row.secret => Err(fault(format!("expected {}, found something else", parse::expected(row.form)))),
         Err(Refusal::Form(_)) => Err(fault(format!("expected {}, found {:?}", parse::expected(row.form), entry.given))),
-        Err(Refusal::Later(problem)) => Err(fault(format!("{problem}; leave it at {:?}", row.default))),
+        Err(Refusal::Later(needs)) => Err(fault(format!("not available yet: {needs}; leave it at {:?}", row.default))),
     }
 }
 

@@ -174,12 +174,15 @@ impl Settings {
         }
         let mut values = self.values.clone();
         for (index, row, typed, given) in chosen {
-            match values.judge(index, row, given) {
-                Ok(text) => values.put(index, text, "CONFIG SET"),
-                Err(Refusal::Form(problem) | Refusal::Later(problem)) => {
-                    return Err(SetFault::Refused { name: typed.to_ascii_lowercase(), problem });
+            let problem = match values.judge(index, row, given) {
+                Ok(text) => {
+                    values.put(index, text, "CONFIG SET");
+                    continue;
                 }
-            }
+                Err(Refusal::Form(problem)) => problem,
+                Err(Refusal::Later(needs)) => format!("{} is not available yet: {needs}", row.name),
+            };
+            return Err(SetFault::Refused { name: typed.to_ascii_lowercase(), problem });
         }
         // The texts are canonical, so this can only fail by a slip of ours; then nothing has changed.
         *self = typed::read(values, self.file.clone()).map_err(|problem| SetFault::Refused { name: "settings".to_owned(), problem })?;

@@ -99,7 +99,7 @@ pub(crate) fn help() -> String {
                 Status::Unenforced(_) => " (not enforced yet)",
                 Status::Ready | Status::Idle(_) => "",
             };
-            let _ = writeln!(text, "  --{} {}", row.name, value(row.form, row.default));
+            let _ = writeln!(text, "  --{} {}", row.name, argument(row.form, row.default));
             let _ = writeln!(text, "{}", wrapped(&format!("{}{mark}", row.summary()), "        "));
         }
     }
@@ -131,7 +131,7 @@ pub(crate) fn summary(settings: &Settings) -> String {
     };
     line("file", settings.file().map_or_else(|| "none: defaults".to_owned(), |path| path.display().to_string()));
     line("listens on", listens(settings));
-    line("shards", format!("{} of {} databases", settings.shards, settings.databases));
+    line("shards", format!("{}, for {} databases", settings.shards, settings.databases));
     line("directory", settings.dir.display().to_string());
     line("password", if settings.requirepass.is_some() { "required" } else { "none" }.to_owned());
     line(
@@ -209,6 +209,17 @@ fn value(form: Form, text: &str) -> String {
             }))
         }
         _ => quoted(text),
+    }
+}
+
+/// A canonical text as an argument, as a person would type it.
+fn argument(form: Form, text: &str) -> String {
+    match form {
+        Form::Memory { .. } => size(text),
+        Form::OutputLimits => text.split_whitespace().map(size).collect::<Vec<_>>().join(" "),
+        Form::Words(_) | Form::SavePoints | Form::Percentiles | Form::OomScores if !text.is_empty() => text.to_owned(),
+        _ if text.is_empty() || text.contains(' ') => quoted(text),
+        _ => text.to_owned(),
     }
 }
 

@@ -17,11 +17,25 @@ fn fault(words: &[&str], environment: &[(&str, &str)]) -> String {
     load(words, environment).unwrap_err().to_string()
 }
 
-/// A file of this test's own.
-fn file(name: &str, text: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("trencadis-settings-{}-{name}.toml", std::process::id()));
+/// A file of one test's own, removed with it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn file(name: &str, text: &str) -> Scratch {
+    let path = std::env::temp_dir().join(format!("trencadis-settings-{}-{name}", std::process::id()));
     std::fs::write(&path, text).unwrap();
-    path
+    Scratch(path)
 }
 
 fn set(settings: &mut Settings, pairs: &[(&str, &str)]) -> std::result::Result<(), String> {
@@ -70,7 +84,7 @@ fn the_defaults_are_the_limits_we_ship() {
 #[test]
 fn defaults_then_file_then_environment_then_arguments() {
     let path = file("layers", "[network]\nport = 1001\ntimeout = 1002\ntcp-keepalive = 1003\n");
-    let path = path.to_str().unwrap();
+    let path = path.path();
     let environment = [("TRENCADIS__NETWORK__TIMEOUT", "2002"), ("TRENCADIS__NETWORK__TCP_KEEPALIVE", "2003"), ("TRENCADIS_LOG", "x")];
     let settings = load(&[path, "--tcp-keepalive", "3003"], &environment).unwrap();
     assert_eq!((settings.port, settings.timeout, settings.tcp_keepalive), (1001, 2002, 3003));
@@ -85,7 +99,7 @@ fn defaults_then_file_then_environment_then_arguments() {
 #[test]
 fn older_names_mean_the_same_in_every_layer() {
     let path = file("aliases", "[scripting]\nlua-time-limit = 1\n[encodings]\nhash-max-ziplist-entries = 7\n");
-    let settings = load(&[path.to_str().unwrap(), "--busy-reply-threshold", "2"], &[]).unwrap();
+    let settings = load(&[path.path(), "--busy-reply-threshold", "2"], &[]).unwrap();
     assert_eq!((settings.busy_reply_threshold, settings.encodings.hash_listpack_entries), (2, 7));
     let settings = load(&[], &[("TRENCADIS__SCRIPTING__LUA_TIME_LIMIT", "3")]).unwrap();
     assert_eq!(settings.busy_reply_threshold, 3);
@@ -94,7 +108,7 @@ fn older_names_mean_the_same_in_every_layer() {
 #[test]
 fn what_is_wrong_is_one_line_with_its_place() {
     let path = file("wrong", "[network]\n\nport = 70000\n");
-    let path = path.to_str().unwrap();
+    let path = path.path();
     let line = format!("{path}:3: port: expected an integer from 0 to 65535, found \"70000\"");
     assert_eq!(fault(&[path], &[]), line);
     assert_eq!(fault(&[path, "--port", "1"], &[]), line, "a value that is overridden is checked all the same");
@@ -110,7 +124,7 @@ fn what_is_wrong_is_one_line_with_its_place() {
     );
     assert_eq!(
         fault(&["--appendonly", "yes"], &[]),
-        "command line: appendonly: appendonly is not available yet: the log of writes is not there yet; leave it at \"no\""
+        "command line: appendonly: not available yet: the log of writes is not there yet; leave it at \"no\""
     );
     assert_eq!(load(&["--appendonly", "yes"], &[]).unwrap_err().exit_code(), 78);
     assert!(load(&["--appendonly", "no"], &[]).is_ok());
@@ -123,6 +137,7 @@ fn passwords_come_as_credentials_and_are_not_shown() {
     std::fs::write(directory.join("requirepass"), "hunter2\n").unwrap();
     let environment = [("CREDENTIALS_DIRECTORY", directory.to_str().unwrap())];
     let settings = load(&[], &environment).unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
     assert_eq!(settings.requirepass.as_deref(), Some("hunter2"));
     assert!(!reference::effective(&settings.values).contains("hunter2"));
     assert!(!format!("{settings:?}").contains("hunter2"));
@@ -219,7 +234,7 @@ fn what_print_config_prints_can_be_loaded() {
         load(&["--port", "7000", "--save", "900", "1", "--unixsocketperm", "770", "--logfile", "a \"b\"\\\t", "--shards", "3"], &[])
             .unwrap();
     let path = file("printed", &reference::effective(&settings.values));
-    let again = load(&[path.to_str().unwrap()], &[]).unwrap();
+    let again = load(&[path.path()], &[]).unwrap();
     assert_eq!(get(&again, &["*"]), get(&settings, &["*"]));
 }
 
@@ -233,9 +248,9 @@ fn the_committed_file_says_the_defaults() {
         })
         .collect();
     let path = file("reference", &all);
-    let settings = load(&[path.to_str().unwrap()], &[]).unwrap();
+    let settings = load(&[path.path()], &[]).unwrap();
     assert_eq!(get(&settings, &["*"]), get(&Settings::with(&[]).unwrap(), &["*"]));
-    assert_eq!(file::entries(&all, &path).unwrap().len(), table::rows().count());
+    assert_eq!(file::entries(&all, &path.0).unwrap().len(), table::rows().count());
 }
 
 /// Compares a committed file with what the table gives; with TRENCADIS_BLESS set, writes it.

@@ -10,8 +10,8 @@ use super::table::{self, Directive, Index, Status};
 pub(crate) enum Refusal {
     /// It is not of the directive's form; the text is Redis's.
     Form(String),
-    /// The feature is not there yet; the text says which.
-    Later(String),
+    /// The feature is not there yet; the text says what it waits for.
+    Later(&'static str),
 }
 
 /// One text for each row of the table, in its order.
@@ -54,7 +54,7 @@ impl Values {
     pub(crate) fn judge(&self, index: Index, row: &Directive, given: &str) -> Result<String, Refusal> {
         let text = parse::canonical(row, self.at(index), given).map_err(Refusal::Form)?;
         match row.status {
-            Status::Later(needs) if text != row.default => Err(Refusal::Later(format!("{} is not available yet: {needs}", row.name))),
+            Status::Later(needs) if text != row.default => Err(Refusal::Later(needs)),
             _ => Ok(text),
         }
     }

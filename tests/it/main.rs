@@ -1,0 +1,11 @@
+//! Trencadis from outside: one test binary, so that the tests link once.
+//!
+//! `tests/run` installs what these tests drive (redis-server, redis-cli, systemd-analyze). Nothing here is skipped for want of a
+//! tool: a test that did not run is not a test that passed.
+
+// What the tests stand on.
+mod daemon;
+mod reply;
+mod wire;
+// What clients see.
+mod transcripts;

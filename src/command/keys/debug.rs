@@ -1,11 +1,18 @@
 //! DEBUG OBJECT key: a line about the value at a key.
 
-use crate::command::{Args, Cx, Fault, Limits};
+use super::SECOND;
+use crate::command::{Args, Arity, Cx, Fault, Flags, Limits, Row, Spec, Spread};
 use crate::resp::Reply;
+
+/// The row: neither a reader nor a writer by its flags, and refused where DEBUG is.
+pub(super) const OBJECT: Row = Row { spec: Spec::new("debug|object", Arity::exactly(3), SECOND, FLAGS), run: object, spread: Spread::No }
+    .doc("server", "1.0.0", "Describes the value at a key, for who hunts a bug.", "O(1)", "key");
+
+const FLAGS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::PROTECTED);
 
 /// The fields are those that tests and tools look for in Redis's line. There is no address worth telling, and the serialized length is
 /// the allocated one.
-pub(super) fn object(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+fn object(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let now = cx.now;
     let entry = cx.peek(args.key(2)).ok_or(Fault::NoSuchKey)?;
     let access = entry.access();

@@ -1,7 +1,7 @@
 //! What keys there are: TYPE of one, KEYS by pattern, RANDOMKEY.
 
 use crate::command::{Args, Cx, Fault};
-use crate::glob;
+use crate::glob::Pattern;
 use crate::resp::Reply;
 
 pub(super) fn kind(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
@@ -10,13 +10,13 @@ pub(super) fn kind(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
 }
 
 pub(super) fn keys(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-    let pattern = args.get(1);
+    let pattern = Some(args.get(1)).filter(|&pattern| pattern != b"*").map(|pattern| Pattern::new(pattern, false));
     let (now, database) = (cx.now, cx.database);
     let array = reply.array_later();
     let mut found = 0;
     for keyspace in cx.every() {
         for entry in keyspace.database(database).iter() {
-            if !entry.is_due(now) && (pattern == b"*" || glob::matches(pattern, entry.key(), false)) {
+            if !entry.is_due(now) && pattern.as_ref().is_none_or(|pattern| pattern.matches(entry.key())) {
                 reply.bulk(entry.key());
                 found += 1;
             }

@@ -11,7 +11,7 @@ mod rename;
 mod scan;
 mod ttl;
 
-use crate::command::{Access, Arity, Categories, Flags, Join, KeySpec, Row, Run, Spec, Spread, spec};
+use crate::command::{Access, Arity, Categories, Join, KeySpec, Row, Run, Spread, spec};
 
 const LOOK: &[KeySpec] = &[KeySpec::at(1, Access::RO)];
 const READ: &[KeySpec] = &[KeySpec::at(1, Access::RO.and(Access::ACCESS))];
@@ -28,11 +28,6 @@ const fn read(name: &'static str, arity: Arity, keys: &'static [KeySpec], run: R
 
 const fn write(name: &'static str, arity: Arity, keys: &'static [KeySpec], run: Run) -> Row {
     spec::write(name, arity, keys, run).categories(Categories::KEYSPACE)
-}
-
-/// A row that neither reads nor writes by its flags.
-const fn plain(name: &'static str, arity: Arity, keys: &'static [KeySpec], flags: Flags, run: Run) -> Row {
-    Row { spec: Spec::new(name, arity, keys, flags), run, spread: Spread::No }
 }
 
 const SUMMED: &[&str] = &["request_policy:multi_shard", "response_policy:agg_sum"];
@@ -241,19 +236,5 @@ pub(crate) static TABLE: &[Row] =
             "O(1)",
             "key",
         ),
-        plain("object|help", Arity::exactly(2), &[], Flags::LOADING.and(Flags::STALE), object::help).categories(Categories::KEYSPACE).doc(
-            "generic",
-            "6.2.0",
-            "Lists the subcommands of OBJECT.",
-            "O(1)",
-            "",
-        ),
-        plain(
-            "debug|object",
-            Arity::exactly(3),
-            SECOND,
-            Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::PROTECTED),
-            debug::object,
-        )
-        .doc("server", "1.0.0", "Describes the value at a key, for who hunts a bug.", "O(1)", "key"),
+        debug::OBJECT,
     ];

@@ -44,25 +44,3 @@ pub(super) fn refcount(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) 
     }
     Ok(())
 }
-
-pub(super) fn help(_cx: &mut Cx<'_>, _args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-    reply.array(HELP.len());
-    for line in HELP {
-        reply.simple(line);
-    }
-    Ok(())
-}
-
-const HELP: &[&str] = &[
-    "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "ENCODING <key>",
-    "    Name the form in which the value of the key is kept.",
-    "FREQ <key>",
-    "    Tell how often the key is used, on a logarithmic scale; LFU policies only.",
-    "IDLETIME <key>",
-    "    Tell for how many seconds the key has not been used.",
-    "REFCOUNT <key>",
-    "    Tell how many share the value of the key.",
-    "HELP",
-    "    Print this.",
-];

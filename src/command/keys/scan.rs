@@ -4,7 +4,7 @@
 //! One call stays in one slice; the last of a slice hands on to the beginning of the next.
 
 use crate::command::{Args, Cx, Fault};
-use crate::glob;
+use crate::glob::Pattern;
 use crate::resp::{Reply, number};
 use crate::store::Entry;
 
@@ -75,7 +75,7 @@ fn parse_cursor(word: &[u8]) -> Result<Option<u64>, Fault> {
 
 /// What the options ask for.
 struct Wanted<'a> {
-    pattern: Option<&'a [u8]>,
+    pattern: Option<Pattern>,
     kind: Option<&'a [u8]>,
     count: usize,
 }
@@ -86,7 +86,7 @@ impl<'a> Wanted<'a> {
         let mut options = args.options(2);
         while let Some(word) = options.next() {
             if word.eq_ignore_ascii_case(b"match") {
-                wanted.pattern = Some(options.operand()?).filter(|&pattern| pattern != b"*");
+                wanted.pattern = Some(options.operand()?).filter(|&pattern| pattern != b"*").map(|pattern| Pattern::new(pattern, false));
             } else if word.eq_ignore_ascii_case(b"count") {
                 let count = number::parse_integer(options.operand()?).ok_or(Fault::NotInteger)?;
                 wanted.count = usize::try_from(count).ok().filter(|&count| count > 0).ok_or(Fault::Syntax)?;
@@ -101,7 +101,7 @@ impl<'a> Wanted<'a> {
 
     fn admits(&self, entry: Entry<'_>) -> bool {
         self.kind.is_none_or(|kind| entry.kind().name().as_bytes().eq_ignore_ascii_case(kind))
-            && self.pattern.is_none_or(|pattern| glob::matches(pattern, entry.key(), false))
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(entry.key()))
     }
 }
 

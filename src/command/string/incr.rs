@@ -3,7 +3,7 @@
 use crate::command::{Args, Cx, Fault};
 use crate::resp::Reply;
 use crate::resp::number::{FloatFault, add_long_double};
-use crate::store::{Keep, Value};
+use crate::store::Value;
 
 #[inline]
 pub(super) fn incr(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
@@ -55,18 +55,23 @@ pub(super) fn incrbyfloat(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_
     let sum = match cx.write(key) {
         Some(mut entry) => {
             let sum = sum_of(entry.text().ok_or(Fault::WrongType)?.bytes(&mut [0; 20]), by)?;
-            entry.put_text(sum.as_bytes()); // keeps the deadline
+            entry.put_value(text(&sum));
             sum
         }
         None => {
             let sum = sum_of(b"0", by)?;
-            cx.set_text(key, sum.as_bytes(), Keep::Clear);
+            cx.put(key, text(&sum), None);
             sum
         }
     };
     cx.changed(1);
     reply.bulk(sum.as_bytes());
     Ok(())
+}
+
+/// Not [`Value::text`]: the sum stays a text even where it is whole, as OBJECT ENCODING shows.
+fn text(sum: &str) -> Value {
+    Value::Text(sum.as_bytes().to_vec())
 }
 
 fn sum_of(number: &[u8], by: &[u8]) -> Result<String, Fault> {

@@ -10,7 +10,15 @@ use crate::session::SessionRow;
 pub(crate) static SESSION_FAMILIES: &[&[SessionRow]] = &[CONTAINERS, connection::TABLE, server::TABLE];
 
 /// Containers whose subcommands are data rows.
-static CONTAINERS: &[SessionRow] = &[SessionRow::container("object", Arity::at_least(2))
-    .flags(Flags::NONE)
-    .categories(Categories::KEYSPACE)
-    .doc("generic", "2.2.3", "Holds the commands that look inside a value.", "Depends on subcommand.", "")];
+static CONTAINERS: &[SessionRow] = &[
+    SessionRow::container("object", Arity::at_least(2)).flags(Flags::NONE).categories(Categories::KEYSPACE).doc(
+        "generic",
+        "2.2.3",
+        "Holds the commands that look inside a value.",
+        "Depends on subcommand.",
+        "",
+    ),
+    SessionRow::container("debug", Arity::at_least(2))
+        .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::PROTECTED))
+        .doc("server", "1.0.0", "Holds the commands for who hunts a bug.", "Depends on subcommand.", ""),
+];

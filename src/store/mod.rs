@@ -2,3 +2,4 @@
 
 mod memory;
 pub mod types;
+mod value;

@@ -7,11 +7,20 @@
 pub mod entries;
 pub mod packed;
 
+pub mod chain;
+pub mod intset;
 pub mod table;
 
+pub mod hash;
+pub mod list;
 pub mod rank;
+pub mod set;
 pub mod stream;
 pub mod zset;
+
+pub use hash::Hash;
+pub use list::List;
+pub use set::Set;
 
 /// How large the small form of each structure may become. The names are those of Redis's directives.
 #[derive(Clone, Debug)]

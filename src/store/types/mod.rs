@@ -4,9 +4,11 @@
 //! them share; then the structures themselves. When a structure changes its form is decided by [`Thresholds`], which come in as a
 //! parameter: nothing here knows a setting, a clock or a client.
 
+mod arena;
 pub(crate) mod entries;
 pub(crate) mod packed;
 pub(crate) mod rank;
+mod rank_node;
 pub(crate) mod stream;
 pub(crate) mod zset;
 

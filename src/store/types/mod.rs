@@ -7,10 +7,14 @@
 mod arena;
 pub(crate) mod entries;
 pub(crate) mod packed;
+mod pairs;
 pub(crate) mod rank;
 mod rank_node;
+mod roster;
 pub(crate) mod stream;
 pub(crate) mod zset;
+
+pub use zset::SortedSet;
 
 /// How large the small form of each structure may become. The names are those of Redis's directives.
 #[derive(Clone, Debug)]

@@ -1,0 +1,22 @@
+//! The types a key can hold: a stand-in until the keyspace brings its own.
+
+use super::types::SortedSet;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    SortedSet,
+}
+
+#[derive(Debug)]
+pub enum Value {
+    SortedSet(Box<SortedSet>),
+}
+
+/// A collection that a key can hold. `heap_bytes` is what it owns beyond its own fields, and is a running count.
+pub trait Typed: Sized + 'static {
+    const KIND: Kind;
+    fn from_value(value: Value) -> Option<Box<Self>>;
+    fn into_value(self: Box<Self>) -> Value;
+    fn heap_bytes(&self) -> usize;
+    fn is_empty(&self) -> bool;
+}

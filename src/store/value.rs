@@ -1,15 +1,17 @@
 //! The types a key can hold: a stand-in until the keyspace brings its own.
 
-use super::types::SortedSet;
+use super::types::{SortedSet, Stream};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     SortedSet,
+    Stream,
 }
 
 #[derive(Debug)]
 pub enum Value {
     SortedSet(Box<SortedSet>),
+    Stream(Box<Stream>),
 }
 
 /// A collection that a key can hold. `heap_bytes` is what it owns beyond its own fields, and is a running count.

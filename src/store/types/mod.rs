@@ -12,8 +12,10 @@ pub(crate) mod rank;
 mod rank_node;
 mod roster;
 pub(crate) mod stream;
+mod stream_node;
 pub(crate) mod zset;
 
+pub use stream::Stream;
 pub use zset::SortedSet;
 
 /// How large the small form of each structure may become. The names are those of Redis's directives.

@@ -11,6 +11,12 @@ pub mod chain;
 pub mod intset;
 pub mod table;
 
+mod arena;
+mod pairs;
+mod rank_node;
+mod roster;
+mod stream_node;
+
 pub mod hash;
 pub mod list;
 pub mod rank;
@@ -21,6 +27,8 @@ pub mod zset;
 pub use hash::Hash;
 pub use list::List;
 pub use set::Set;
+pub use stream::Stream;
+pub use zset::SortedSet;
 
 /// How large the small form of each structure may become. The names are those of Redis's directives.
 #[derive(Clone, Debug)]

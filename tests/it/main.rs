@@ -7,5 +7,8 @@
 mod daemon;
 mod reply;
 mod wire;
+// The house inspects itself.
+mod tidy;
 // What clients see.
+mod protocol;
 mod transcripts;

@@ -1,5 +1,5 @@
 //! The keyspace of a shard and the structures its keys hold: pure, synchronous, and owner of every byte.
 
-pub(crate) mod memory;
-pub(crate) mod types;
-pub(crate) mod value;
+mod memory;
+pub mod types;
+mod value;

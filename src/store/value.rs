@@ -1,16 +1,23 @@
-//! The types a key can hold: a stand-in until the keyspace brings its own.
+//! The types a key can hold.
 
-use super::types::{SortedSet, Stream};
+use super::types::{Hash, List, Set, SortedSet, Stream};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    String,
+    List,
+    Set,
     SortedSet,
+    Hash,
     Stream,
 }
 
 #[derive(Debug)]
 pub enum Value {
+    List(Box<List>),
+    Set(Box<Set>),
     SortedSet(Box<SortedSet>),
+    Hash(Box<Hash>),
     Stream(Box<Stream>),
 }
 

@@ -29,11 +29,11 @@ const BACK_BYTES_MAX: usize = 5;
 
 /// Where an element begins: an offset into its row. Any insertion or removal makes it void, unless the call returned it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Position(pub(super) usize);
+pub struct Position(pub(super) usize);
 
 /// Bytes that are not a row of elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Corrupt {
+pub struct Corrupt {
     /// The offset of the element that cannot be one.
     pub at: usize,
 }
@@ -50,23 +50,23 @@ impl std::error::Error for Corrupt {}
 ///
 /// Every step checks its bounds: on a row that [`Entries::check`] would refuse, a walk ends early and nothing panics.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entries<'a> {
+pub struct Entries<'a> {
     bytes: &'a [u8],
 }
 
 impl<'a> Entries<'a> {
     #[inline]
-    pub(crate) fn new(bytes: &'a [u8]) -> Entries<'a> {
+    pub fn new(bytes: &'a [u8]) -> Entries<'a> {
         Entries { bytes }
     }
 
     /// The row as it is stored.
-    pub(crate) fn as_bytes(&self) -> &'a [u8] {
+    pub fn as_bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// Checks that the bytes are a row of whole elements, each with the right length behind it, and counts them.
-    pub(crate) fn check(bytes: &[u8]) -> Result<usize, Corrupt> {
+    pub fn check(bytes: &[u8]) -> Result<usize, Corrupt> {
         let (mut at, mut count) = (0, 0);
         while at < bytes.len() {
             let (_, size) = decode(bytes, at).ok_or(Corrupt { at })?;
@@ -82,35 +82,35 @@ impl<'a> Entries<'a> {
     }
 
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
     /// The position behind the last element.
     #[inline]
-    pub(crate) fn end(&self) -> Position {
+    pub fn end(&self) -> Position {
         Position(self.bytes.len())
     }
 
     #[inline]
-    pub(crate) fn first(&self) -> Option<Position> {
+    pub fn first(&self) -> Option<Position> {
         if self.bytes.is_empty() { None } else { Some(Position(0)) }
     }
 
     #[inline]
-    pub(crate) fn last(&self) -> Option<Position> {
+    pub fn last(&self) -> Option<Position> {
         self.previous(self.end())
     }
 
     /// The element at a position.
     #[inline]
-    pub(crate) fn get(&self, position: Position) -> Option<Element<'a>> {
+    pub fn get(&self, position: Position) -> Option<Element<'a>> {
         decode(self.bytes, position.0).map(|(element, _)| element)
     }
 
     /// The position behind the element at `position`: of the next element, or the end.
     #[inline]
-    pub(crate) fn after(&self, position: Position) -> Option<Position> {
+    pub fn after(&self, position: Position) -> Option<Position> {
         let size = size_of(self.bytes, position.0)?;
         let end = position.0 + size + back_bytes(size);
         if end <= self.bytes.len() { Some(Position(end)) } else { None }
@@ -118,18 +118,18 @@ impl<'a> Entries<'a> {
 
     /// The position of the next element.
     #[inline]
-    pub(crate) fn next(&self, position: Position) -> Option<Position> {
+    pub fn next(&self, position: Position) -> Option<Position> {
         self.after(position).filter(|next| next.0 < self.bytes.len())
     }
 
     /// The position of the element before.
     #[inline]
-    pub(crate) fn previous(&self, position: Position) -> Option<Position> {
+    pub fn previous(&self, position: Position) -> Option<Position> {
         step_back(self.bytes, position.0).map(Position)
     }
 
     /// The position `index` elements from the left, or, if negative, from the right: -1 is the last. Walks from that side.
-    pub(crate) fn seek(&self, index: i64) -> Option<Position> {
+    pub fn seek(&self, index: i64) -> Option<Position> {
         if index >= 0 {
             let mut position = self.first()?;
             for _ in 0..index {
@@ -146,7 +146,7 @@ impl<'a> Entries<'a> {
     }
 
     /// How many elements there are. Walks them all: whoever keeps a row keeps its count.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         let (mut at, mut count) = (0, 0);
         while let Some(size) = size_of(self.bytes, at) {
             at += size + back_bytes(size);
@@ -158,13 +158,14 @@ impl<'a> Entries<'a> {
     /// The first element at or after `from` that is `needle`; after each one that is not, `skip` elements are passed over.
     ///
     /// `find(first, field, 1)` looks at the fields only of a row of fields and values.
-    pub(crate) fn find(&self, from: Position, needle: &[u8], skip: usize) -> Option<Position> {
+    pub fn find(&self, from: Position, needle: &[u8], skip: usize) -> Option<Position> {
         let wanted = Element::of(needle);
         let mut at = from.0;
         while at < self.bytes.len() {
             let (element, size) = decode(self.bytes, at)?;
             let same = match (element, wanted) {
-                (Element::Bytes(bytes), _) => bytes == needle,
+                // Names of one kind begin alike and end differently: the last byte spares most comparisons.
+                (Element::Bytes(bytes), _) => bytes.len() == needle.len() && bytes.last() == needle.last() && bytes == needle,
                 (Element::Integer(number), Element::Integer(other)) => number == other,
                 (Element::Integer(_), Element::Bytes(_)) => false,
             };
@@ -182,24 +183,24 @@ impl<'a> Entries<'a> {
 
     /// The elements from left to right; also from right to left.
     #[inline]
-    pub(crate) fn iter(&self) -> Iter<'a> {
+    pub fn iter(&self) -> Iter<'a> {
         Iter { bytes: self.bytes, front: 0, back: self.bytes.len() }
     }
 
     /// The elements from `position` on to the right.
-    pub(crate) fn iter_from(&self, position: Position) -> Iter<'a> {
+    pub fn iter_from(&self, position: Position) -> Iter<'a> {
         Iter { bytes: self.bytes, front: position.0, back: self.bytes.len() }
     }
 
     /// The elements before `position`: taken from the back, these go to the left.
-    pub(crate) fn iter_before(&self, position: Position) -> Iter<'a> {
+    pub fn iter_before(&self, position: Position) -> Iter<'a> {
         Iter { bytes: self.bytes, front: 0, back: position.0.min(self.bytes.len()) }
     }
 }
 
 /// The elements of a row, from both ends.
 #[derive(Clone, Debug)]
-pub(crate) struct Iter<'a> {
+pub struct Iter<'a> {
     bytes: &'a [u8],
     front: usize,
     back: usize,
@@ -271,7 +272,7 @@ impl<'a> Coded<'a> {
 }
 
 /// The bytes a string of `len` bytes takes in a row.
-pub(crate) fn string_bytes(len: usize) -> usize {
+pub fn string_bytes(len: usize) -> usize {
     let head = match len {
         0..64 => 1,
         64..4096 => 2,

@@ -1,26 +1,40 @@
 //! The structures a key can hold besides a string: one structure a file, each with a packed small form and a large form.
 //!
-//! Reading order: [`Element`] is what a client's word becomes; [`entries`] reads and [`packed`] writes the small form all of
-//! them share; then the structures themselves. When a structure changes its form is decided by [`Thresholds`], which come in as a
-//! parameter: nothing here knows a setting, a clock or a client.
+//! Reading order: [`Element`] is what a client's word becomes; [`entries`] reads and [`packed`] writes the small form they share;
+//! [`table`] is the large form of hashes and sets, `roster` and `rank` together that of sorted sets; then the structures
+//! themselves. When a structure changes its form is decided by [`Thresholds`], which come in as a parameter: nothing here knows
+//! a setting, a clock or a client.
+
+pub mod entries;
+pub mod packed;
+
+pub mod chain;
+pub mod intset;
+pub mod table;
+
+pub mod hash;
+pub mod list;
+pub mod set;
 
 mod arena;
-pub(crate) mod entries;
-pub(crate) mod packed;
 mod pairs;
-pub(crate) mod rank;
+mod rank;
 mod rank_node;
 mod roster;
-pub(crate) mod stream;
-mod stream_node;
-pub(crate) mod zset;
+pub mod zset;
 
+pub mod stream;
+mod stream_node;
+
+pub use hash::Hash;
+pub use list::List;
+pub use set::Set;
 pub use stream::Stream;
 pub use zset::SortedSet;
 
 /// How large the small form of each structure may become. The names are those of Redis's directives.
 #[derive(Clone, Debug)]
-pub(crate) struct Thresholds {
+pub struct Thresholds {
     /// Fields of a packed hash.
     pub hash_listpack_entries: usize,
     /// Bytes of one field or value of a packed hash.
@@ -68,13 +82,13 @@ impl Default for Thresholds {
 }
 
 /// The digits of the longest i64 and its sign.
-pub(crate) const DIGITS_MAX: usize = 20;
+pub const DIGITS_MAX: usize = 20;
 
 /// One element of a collection, borrowed: what is the canonical decimal of an i64 is kept as that number.
 ///
 /// Two elements are equal exactly when their bytes are, as long as both came from [`Element::of`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Element<'a> {
+pub enum Element<'a> {
     Integer(i64),
     Bytes(&'a [u8]),
 }
@@ -82,7 +96,7 @@ pub(crate) enum Element<'a> {
 impl<'a> Element<'a> {
     /// The element that a client's word is: an integer if the word is how that integer is printed, else the bytes.
     #[inline]
-    pub(crate) fn of(bytes: &'a [u8]) -> Element<'a> {
+    pub fn of(bytes: &'a [u8]) -> Element<'a> {
         match canonical_integer(bytes) {
             Some(number) => Element::Integer(number),
             None => Element::Bytes(bytes),
@@ -91,7 +105,7 @@ impl<'a> Element<'a> {
 
     /// The element as bytes; digits are written into `scratch`.
     #[inline]
-    pub(crate) fn bytes<'s>(&self, scratch: &'s mut [u8; DIGITS_MAX]) -> &'s [u8]
+    pub fn bytes<'s>(&self, scratch: &'s mut [u8; DIGITS_MAX]) -> &'s [u8]
     where
         'a: 's,
     {
@@ -102,12 +116,12 @@ impl<'a> Element<'a> {
     }
 
     /// The element as bytes of its own.
-    pub(crate) fn to_vec(self) -> Vec<u8> {
+    pub fn to_vec(self) -> Vec<u8> {
         self.bytes(&mut [0; DIGITS_MAX]).to_vec()
     }
 
     /// The number the element is, or the canonical decimal it spells.
-    pub(crate) fn integer(&self) -> Option<i64> {
+    pub fn integer(&self) -> Option<i64> {
         match *self {
             Element::Integer(number) => Some(number),
             Element::Bytes(bytes) => canonical_integer(bytes),
@@ -115,24 +129,24 @@ impl<'a> Element<'a> {
     }
 
     /// Its length in bytes, as a client sees it.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.bytes(&mut [0; DIGITS_MAX]).len()
     }
 
     /// Whether it is the empty string.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         matches!(self, Element::Bytes(bytes) if bytes.is_empty())
     }
 
     /// Whether its bytes, as a client sees them, are these.
-    pub(crate) fn is(&self, bytes: &[u8]) -> bool {
+    pub fn is(&self, bytes: &[u8]) -> bool {
         self.bytes(&mut [0; DIGITS_MAX]) == bytes
     }
 }
 
 /// Writes the decimal of `number` into `scratch`.
 #[inline]
-pub(crate) fn digits(number: i64, scratch: &mut [u8; DIGITS_MAX]) -> &[u8] {
+pub fn digits(number: i64, scratch: &mut [u8; DIGITS_MAX]) -> &[u8] {
     let mut buffer = itoa::Buffer::new();
     let text = buffer.format(number).as_bytes();
     let target = &mut scratch[..text.len()];
@@ -142,7 +156,7 @@ pub(crate) fn digits(number: i64, scratch: &mut [u8; DIGITS_MAX]) -> &[u8] {
 
 /// The number that prints exactly as `bytes`: no leading zero, no `+`, no space, no `-0`.
 #[inline]
-pub(crate) fn canonical_integer(bytes: &[u8]) -> Option<i64> {
+pub fn canonical_integer(bytes: &[u8]) -> Option<i64> {
     let (first, rest) = bytes.split_first()?;
     let (negative, leading, rest) = match first {
         b'-' => {
@@ -172,7 +186,7 @@ pub(crate) fn canonical_integer(bytes: &[u8]) -> Option<i64> {
 
 /// The next number of a sequence that looks random (SplitMix64): for picks that start from a caller's seed.
 #[inline]
-pub(crate) fn scramble(seed: &mut u64) -> u64 {
+pub fn scramble(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *seed;
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -182,7 +196,7 @@ pub(crate) fn scramble(seed: &mut u64) -> u64 {
 
 /// A number below `bound` out of a sequence that looks random; 0 if the bound is 0.
 #[inline]
-pub(crate) fn below(bound: usize, seed: &mut u64) -> usize {
+pub fn below(bound: usize, seed: &mut u64) -> usize {
     // The high half of the product: no division, and no bias that matters for bounds far below 2^64.
     ((u128::from(scramble(seed)) * bound as u128) >> 64) as usize
 }

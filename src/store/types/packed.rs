@@ -4,7 +4,8 @@
 //! | extent u32 | count u16 | gap u16, if there is one ... | entries ... | room ... |
 //! ```
 //!
-//! The extent is where the entries end, shifted left by [`FLAG_BITS`]; flag bit 0 says that there is a gap. A gap in front makes pushes and
+//! The extent is where the entries end, shifted left by [`FLAG_BITS`]; flag bit 0 says that there is a gap. A gap in front makes
+//! pushes and
 //! pops at the left end as cheap as those at the right end, and costs nothing until one happens. The block's length is its capacity,
 //! always a size class of the allocator, so that no byte of room is paid for without being used.
 
@@ -30,22 +31,27 @@ const COUNT_UNKNOWN: u16 = u16::MAX;
 ///
 /// What it cannot hold (more than [`Packed::BYTES_MAX`]) its owner must not put in: [`Packed::has_room`] asks.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Packed {
+pub struct Packed {
     /// Empty, or at least a header. Invariant: header and gap <= extent <= length.
     block: Box<[u8]>,
 }
 
 impl Packed {
     /// The most bytes of entries one block can hold.
-    pub(crate) const BYTES_MAX: usize = (u32::MAX >> FLAG_BITS) as usize - HEADER - GAP_BYTES_MAX;
+    pub const BYTES_MAX: usize = (u32::MAX >> FLAG_BITS) as usize - HEADER - GAP_BYTES_MAX;
 
     /// An empty row, which takes no memory.
-    pub(crate) fn new() -> Packed {
+    pub fn new() -> Packed {
         Packed::default()
     }
 
+    /// An empty row that has its block already, so that it can be told from nothing.
+    pub(super) fn begun() -> Packed {
+        Packed { block: vec![0; size_class(HEADER)].into_boxed_slice() }
+    }
+
     /// A row from its entries as they are stored, which are checked first.
-    pub(crate) fn from_entries(entries: &[u8]) -> Result<Packed, Corrupt> {
+    pub fn from_entries(entries: &[u8]) -> Result<Packed, Corrupt> {
         let count = Entries::check(entries)?;
         if entries.len() > Packed::BYTES_MAX {
             return Err(Corrupt { at: Packed::BYTES_MAX });
@@ -65,69 +71,69 @@ impl Packed {
     }
 
     /// Checks that bytes from outside are a row of elements; see [`Entries::check`].
-    pub(crate) fn check(entries: &[u8]) -> Result<usize, Corrupt> {
+    pub fn check(entries: &[u8]) -> Result<usize, Corrupt> {
         Entries::check(entries)
     }
 
     /// The entries, to be read.
     #[inline]
-    pub(crate) fn entries(&self) -> Entries<'_> {
+    pub fn entries(&self) -> Entries<'_> {
         entries_of(&self.block)
     }
 
     /// How many elements there are. O(1) up to 65 534, a walk above.
     #[inline]
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         count_of(&self.block)
     }
 
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.used() == 0
     }
 
     /// The bytes of the entries.
     #[inline]
-    pub(crate) fn used(&self) -> usize {
+    pub fn used(&self) -> usize {
         self.end() - self.start()
     }
 
     /// Whether entries of so many more bytes can be put in.
     #[inline]
-    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+    pub fn has_room(&self, bytes: usize) -> bool {
         self.used().saturating_add(bytes) <= Packed::BYTES_MAX
     }
 
     /// The memory the block takes.
     #[inline]
-    pub(crate) fn heap_bytes(&self) -> usize {
+    pub fn heap_bytes(&self) -> usize {
         size_class(self.block.len())
     }
 
     /// The element at a position.
     #[inline]
-    pub(crate) fn get(&self, position: Position) -> Option<Element<'_>> {
+    pub fn get(&self, position: Position) -> Option<Element<'_>> {
         self.entries().get(position)
     }
 
     /// The elements from left to right; also from right to left.
     #[inline]
-    pub(crate) fn iter(&self) -> Iter<'_> {
+    pub fn iter(&self) -> Iter<'_> {
         self.entries().iter()
     }
 
     /// Adds an element at the right end.
-    pub(crate) fn push_back(&mut self, element: Element<'_>) {
+    pub fn push_back(&mut self, element: Element<'_>) {
         self.insert(Position(self.used()), element);
     }
 
     /// Adds an element at the left end.
-    pub(crate) fn push_front(&mut self, element: Element<'_>) {
+    pub fn push_front(&mut self, element: Element<'_>) {
         self.insert(Position(0), element);
     }
 
     /// Puts an element before the one at `at`, or last if `at` is the end, and returns the position behind the new one.
-    pub(crate) fn insert(&mut self, at: Position, element: Element<'_>) -> Position {
+    pub fn insert(&mut self, at: Position, element: Element<'_>) -> Position {
         let coded = Coded::new(element);
         coded.write(self.open(at.0, 0, coded.len()));
         self.set_count_by(1);
@@ -135,7 +141,7 @@ impl Packed {
     }
 
     /// Puts another element in the place of the one at `at`, and returns the position behind it.
-    pub(crate) fn replace(&mut self, at: Position, element: Element<'_>) -> Position {
+    pub fn replace(&mut self, at: Position, element: Element<'_>) -> Position {
         let Some(after) = self.entries().after(at) else { return at };
         let coded = Coded::new(element);
         coded.write(self.open(at.0, after.0 - at.0, coded.len()));
@@ -143,7 +149,7 @@ impl Packed {
     }
 
     /// Removes up to `count` elements from `at` on, and returns how many. What followed them is now at `at`.
-    pub(crate) fn remove(&mut self, at: Position, count: usize) -> usize {
+    pub fn remove(&mut self, at: Position, count: usize) -> usize {
         let entries = self.entries();
         let (mut end, mut removed) = (at, 0);
         while removed < count {
@@ -156,7 +162,7 @@ impl Packed {
     }
 
     /// Removes the `count` elements between two positions.
-    pub(crate) fn cut(&mut self, from: Position, to: Position, count: usize) {
+    pub fn cut(&mut self, from: Position, to: Position, count: usize) {
         if to <= from {
             return;
         }
@@ -169,7 +175,7 @@ impl Packed {
     }
 
     /// Cuts the row in two at a position and returns the right part.
-    pub(crate) fn split_off(&mut self, at: Position) -> Packed {
+    pub fn split_off(&mut self, at: Position) -> Packed {
         let entries = self.entries();
         let Some(bytes) = entries.as_bytes().get(at.0..) else { return Packed::new() };
         let count = Entries::new(bytes).count();
@@ -179,7 +185,7 @@ impl Packed {
     }
 
     /// Adds the elements of another row behind those of this one.
-    pub(crate) fn append(&mut self, other: &Packed) {
+    pub fn append(&mut self, other: &Packed) {
         let bytes = other.entries().as_bytes();
         if bytes.is_empty() {
             return;
@@ -191,7 +197,7 @@ impl Packed {
 
     /// Keeps the elements for which `keep` says so, called once for each group of `stride` elements with the first of them; one pass.
     /// Returns how many elements went.
-    pub(crate) fn retain(&mut self, stride: usize, mut keep: impl FnMut(Element<'_>) -> bool) -> usize {
+    pub fn retain(&mut self, stride: usize, mut keep: impl FnMut(Element<'_>) -> bool) -> usize {
         let entries = self.entries();
         let (mut at, mut kept_len, mut kept) = (Position(0), 0, 0);
         // The entries that stay are moved together in a copy, so that a row from which much goes is written once.
@@ -229,7 +235,7 @@ impl Packed {
     }
 
     /// Gives back what room there is beyond the size class of the entries.
-    pub(crate) fn shrink(&mut self) {
+    pub fn shrink(&mut self) {
         if size_class(HEADER + self.used()) < self.block.len() {
             let count = self.len();
             *self = Packed::from_checked(self.entries().as_bytes(), count);
@@ -243,7 +249,7 @@ impl Packed {
 
     /// The row whose block this is: one that came from [`Packed::into_block`], or an empty one.
     pub(super) fn from_block(block: Box<[u8]>) -> Packed {
-        debug_assert!(end_of(&block) <= block.len() && (block.is_empty() || start_of(&block) <= end_of(&block)));
+        debug_assert!(end_of(&block) <= block.len());
         Packed { block }
     }
 
@@ -290,7 +296,8 @@ impl Packed {
         self.block.get_mut(start + at..start + at + insert).unwrap_or_default()
     }
 
-    /// Makes the room of [`Packed::open`] where the block has none in the right place: moves the entries, into a larger block if need be.
+    /// Makes the room of [`Packed::open`] where the block has none in the right place: moves the entries, into a larger block if
+    /// need be.
     #[cold]
     fn rearrange(&mut self, head: usize, tail: usize, remove: usize, insert: usize) {
         let start = self.start();

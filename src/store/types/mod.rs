@@ -12,12 +12,6 @@ pub mod chain;
 pub mod intset;
 pub mod table;
 
-mod arena;
-mod pairs;
-mod rank_node;
-mod roster;
-mod stream_node;
-
 pub mod hash;
 pub mod list;
 pub mod set;

@@ -33,6 +33,9 @@ pub struct Server;
 /// Sockets on their way to one worker. An acceptor faster than its workers waits, and the kernel's backlog with it.
 const ARRIVALS_MAX: usize = 128;
 
+/// Task polls between two looks at the sockets: about a hundred busy connections, or some 200 microseconds.
+const TASK_POLLS_PER_LOOK: u32 = 256;
+
 /// How the process is coming to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
@@ -269,7 +272,11 @@ const DENIED: &str = "-DENIED Redis is running in protected mode because protect
     or, where the network itself keeps strangers out, set protected-mode no.\r\n";
 
 pub(crate) fn local_runtime() -> std::io::Result<LocalRuntime> {
-    Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
+    // With tokio's default of 61 task polls between two looks at the sockets, fifty busy connections (two polls each) are cut into three looks; one
+    // look for all of them saves the system call and gives the shard a fuller mailbox. The same for wake-ups from other threads.
+    let mut builder = Builder::new_current_thread();
+    builder.event_interval(TASK_POLLS_PER_LOOK).global_queue_interval(TASK_POLLS_PER_LOOK / 4);
+    builder.enable_all().build_local(LocalOptions::default())
 }
 
 fn random_seed() -> u64 {

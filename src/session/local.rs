@@ -15,6 +15,7 @@ use crate::session::clients::{Clients, Question};
 use crate::session::{Pause, Registry};
 use crate::settings::Settings;
 use crate::store::types::Thresholds;
+use crate::time::UnixMillis;
 
 /// What all workers see: settings, limits, the pause, everybody's counters, and the ways to each worker and to the server.
 pub(crate) struct Board {
@@ -58,6 +59,8 @@ pub(crate) struct Local {
     pub(crate) tallies: RefCell<Vec<CommandTally>>,
     /// Calls refused at a gate, by the row's number.
     pub(crate) rejected: RefCell<Vec<u64>>,
+    /// The time, at most a second old: good enough for how long a client has been idle, and no look at the clock for every read.
+    pub(crate) coarse_now: Cell<UnixMillis>,
     /// The server is stopping: sessions end after what they are doing.
     pub(crate) stopping: Cell<bool>,
 }
@@ -96,6 +99,7 @@ impl Local {
             buffers: RefCell::default(),
             tallies: RefCell::new(vec![CommandTally::default(); commands]),
             rejected: RefCell::new(vec![0; commands]),
+            coarse_now: Cell::new(UnixMillis::now()),
             stopping: Cell::new(false),
         })
     }

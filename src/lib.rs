@@ -34,7 +34,7 @@ mod tutorial;
 pub mod internal {
     pub mod store {
         pub use crate::store::{
-            Database, Entry, EntryMut, Guard, Keep, Keyspace, Kind, Part, Stamp, Text, Typed, Value, size_class, types,
+            Database, Entry, EntryMut, Guard, INLINE_TEXT_MAX, Keep, Keyspace, Kind, Part, Stamp, Text, Typed, Value, size_class, types,
         };
     }
     pub mod time {

@@ -10,6 +10,7 @@ macro_rules! stand_in {
             pub elements: Vec<Vec<u8>>,
         }
 
+        #[allow(clippy::len_without_is_empty)] // it comes with Typed
         impl $name {
             #[must_use]
             pub fn encoding(&self) -> &'static str {

@@ -100,8 +100,8 @@ impl Drop for Slot {
     }
 }
 
-// SAFETY: a slot owns its block alone, and a block owns plain bytes and at most one boxed value, which is Send (asserted beside the
-// layout in entry.rs). The other fields of a segment are numbers. It is not Sync: readers leave traces in entries.
+// SAFETY: a slot owns its block alone, and a block owns plain bytes and at most one boxed value, which is Send (asserted at the top
+// of entry.rs). The other fields of a segment are numbers. It is not Sync: readers leave traces in entries.
 unsafe impl Send for Slot {}
 
 /// One line of the cache.

@@ -67,6 +67,14 @@ impl Slot {
         self.head().map(|head| unsafe { Held::from_raw(head) })
     }
 
+    /// Asks the processor for the beginning of the block.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        if let Some(head) = self.head() {
+            prefetch(head.as_ptr());
+        }
+    }
+
     /// Does something to the block that may move it. If that panics, the slot is left empty rather than pointing at what was freed.
     pub(super) fn change<R>(&mut self, change: impl FnOnce(&mut Block) -> R) -> Option<R> {
         let tag = self.tag();
@@ -92,8 +100,8 @@ impl Drop for Slot {
     }
 }
 
-// SAFETY: a slot owns its block alone, and a block owns plain bytes and at most one boxed value, which is Send (asserted beside the
-// layout in entry.rs). The other fields of a segment are numbers. It is not Sync: readers leave traces in entries.
+// SAFETY: a slot owns its block alone, and a block owns plain bytes and at most one boxed value, which is Send (asserted at the top
+// of entry.rs). The other fields of a segment are numbers. It is not Sync: readers leave traces in entries.
 unsafe impl Send for Slot {}
 
 /// One line of the cache.
@@ -118,14 +126,14 @@ impl Bucket {
         found
     }
 
-    #[inline]
     fn room(&self) -> Option<usize> {
         self.0.iter().position(Slot::is_empty)
     }
 
+    /// All slots are looked at, as in `matches`.
     #[inline]
     fn is_full(&self) -> bool {
-        self.room().is_none()
+        self.0.iter().fold(true, |full, slot| full & !slot.is_empty())
     }
 }
 
@@ -408,10 +416,8 @@ impl Segment {
     pub(super) fn prefetch_entry(&self, tag: u16) {
         let bucket = &self.table[self.home(tag)];
         let found = bucket.matches(tag);
-        if found != 0
-            && let Some(head) = bucket.0[found.trailing_zeros() as usize].head()
-        {
-            prefetch(head.as_ptr());
+        if found != 0 {
+            bucket.0[found.trailing_zeros() as usize].prefetch();
         }
     }
 }

@@ -8,4 +8,5 @@ mod daemon;
 mod reply;
 mod wire;
 // What clients see.
+mod scan;
 mod transcripts;

@@ -108,8 +108,8 @@ fn due_keys_are_not_shown() {
 }
 
 #[test]
-fn random_keys_come_from_every_shard() {
-    let mut keys = Keys::new(4);
+fn every_key_is_drawn_sometimes() {
+    let mut keys = Keys::new(1);
     for number in 0..40 {
         keys.ask(&format!("SET key:{number} 1"));
     }

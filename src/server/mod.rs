@@ -76,7 +76,8 @@ impl Assembly {
         let shards = settings.shards.clamp(1, SHARDS_MAX as usize);
         let refused = |source| Error::Io { doing: "starting threads", source };
         let reclaimer = Reclaimer::start().map_err(refused)?;
-        let limits = Arc::new(Board::limits_of(&settings));
+        let seeds = std::array::from_fn(|_| random_seed());
+        let limits = Arc::new(Board::limits_of(&settings, seeds));
         let (desks, questions): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(QUESTIONS_MAX)).unzip();
         let board = Arc::new(Board {
             settings: watch::Sender::new(Arc::new(settings)),
@@ -87,6 +88,7 @@ impl Assembly {
             desks,
             shutdown: watch::Sender::new(false),
             started: Instant::now(),
+            hash_seeds: seeds,
             run_id: run_id(),
             tcp_port,
             connections_received: AtomicU64::new(0),
@@ -96,7 +98,6 @@ impl Assembly {
         let (mailboxes, inboxes): (Vec<_>, Vec<_>) = (0..shards).map(|_| Mailbox::new()).unzip();
         let sequencer = Arc::new(Sequencer::default());
         let phase = watch::Sender::new(Phase::Serving);
-        let seeds = std::array::from_fn(|_| random_seed());
         let all_mailboxes = mailboxes.clone().into_boxed_slice();
         let router = Router::new(all_mailboxes, sequencer.clone(), board.limits.subscribe(), worker::ticks, next_seed());
         let (mut workers, mut threads) = (Vec::new(), Vec::new());

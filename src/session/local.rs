@@ -30,6 +30,8 @@ pub(crate) struct Board {
     /// SHUTDOWN.
     pub(crate) shutdown: watch::Sender<bool>,
     pub(crate) started: Instant,
+    /// Of all hash tables: random, the same in every shard, so that a hash holds wherever an entry moves.
+    pub(crate) hash_seeds: [u64; 4],
     /// 40 hexadecimal digits, new with every start.
     pub(crate) run_id: String,
     /// The port of the first TCP listener (port 0 asks the system for one).
@@ -163,10 +165,22 @@ impl Board {
     }
 
     /// The limits of commands that follow from settings.
-    pub(crate) fn limits_of(settings: &Settings) -> Limits {
+    pub(crate) fn limits_of(settings: &Settings, hash_seeds: [u64; 4]) -> Limits {
         let sizes = &settings.encodings;
-        let thresholds = Thresholds::default();
-        let _ = sizes;
+        let thresholds = Thresholds {
+            hash_listpack_entries: sizes.hash_listpack_entries,
+            hash_listpack_value: sizes.hash_listpack_value,
+            list_listpack_size: i64::from(sizes.list_listpack_size),
+            list_compress_depth: u64::from(sizes.list_compress_depth),
+            set_intset_entries: sizes.set_intset_entries,
+            set_listpack_entries: sizes.set_listpack_entries,
+            set_listpack_value: sizes.set_listpack_value,
+            zset_listpack_entries: sizes.zset_listpack_entries,
+            zset_listpack_value: sizes.zset_listpack_value,
+            stream_node_bytes: sizes.stream_node_bytes,
+            stream_node_entries: sizes.stream_node_entries,
+            hash_seeds,
+        };
         Limits {
             thresholds,
             string_bytes_max: settings.proto_max_bulk_len,
@@ -178,7 +192,7 @@ impl Board {
 
     /// Makes new settings those of everybody.
     pub(crate) fn publish(&self, settings: Settings) {
-        self.limits.send_replace(Arc::new(Board::limits_of(&settings)));
+        self.limits.send_replace(Arc::new(Board::limits_of(&settings, self.hash_seeds)));
         self.settings.send_replace(Arc::new(settings));
     }
 

@@ -7,6 +7,9 @@
 mod daemon;
 mod reply;
 mod wire;
+// The house inspects itself.
+mod tidy;
 // What clients see.
+mod protocol;
 mod scan;
 mod transcripts;

@@ -33,6 +33,17 @@ impl Wire {
         let _ = self.socket.write_all(bytes);
     }
 
+    /// Writes `bytes` so many times without reading, until the server stops taking them for `patience`, or closes.
+    pub fn flood(&mut self, bytes: &[u8], times: usize, patience: Duration) {
+        let _ = self.socket.set_write_timeout(Some(patience));
+        for _ in 0..times {
+            if self.socket.write_all(bytes).is_err() {
+                break;
+            }
+        }
+        let _ = self.socket.set_write_timeout(Some(PATIENCE));
+    }
+
     /// One whole reply as it came, or None: nothing (more) came in time, or the server closed.
     pub fn reply(&mut self) -> Option<Vec<u8>> {
         self.reply_within(PATIENCE)

@@ -1,8 +1,9 @@
 //! The structures a key can hold besides a string: one structure a file, each with a packed small form and a large form.
 //!
 //! Reading order: [`Element`] is what a client's word becomes; [`entries`] reads and [`packed`] writes the small form they share;
-//! [`table`] is the large form of hashes and sets; then the structures themselves. When a structure changes its form is decided by
-//! [`Thresholds`], which come in as a parameter: nothing here knows a setting, a clock or a client.
+//! [`table`] is the large form of hashes and sets, `roster` and `rank` together that of sorted sets; then the structures
+//! themselves. When a structure changes its form is decided by [`Thresholds`], which come in as a parameter: nothing here knows
+//! a setting, a clock or a client.
 
 pub mod entries;
 pub mod packed;
@@ -19,10 +20,17 @@ mod stream_node;
 
 pub mod hash;
 pub mod list;
-pub mod rank;
 pub mod set;
-pub mod stream;
+
+mod arena;
+mod pairs;
+mod rank;
+mod rank_node;
+mod roster;
 pub mod zset;
+
+pub mod stream;
+mod stream_node;
 
 pub use hash::Hash;
 pub use list::List;

@@ -26,6 +26,22 @@ impl<'a> Cx<'a> {
         Cx { now, limits, effects, database: 0, touches: true, reach, seed }
     }
 
+    /// Asks the processor for the line of the table where this key is looked up first. Returns the key's hash.
+    #[inline]
+    pub(crate) fn prefetch(&mut self, database: usize, key: &[u8]) -> u64 {
+        let (hash, data) = locate(&mut self.reach, database, key);
+        data.prefetch(hash);
+        hash
+    }
+
+    /// Asks for the entry that was found there; some work should lie between the two. Only where one keyspace is in reach.
+    #[inline]
+    pub(crate) fn prefetch_entry(&mut self, database: usize, hash: u64) {
+        if let Reach::One(keyspace) = &self.reach {
+            keyspace.database(database).prefetch_entry(hash);
+        }
+    }
+
     /// The thresholds of the packed forms, free of the borrow of `self`.
     pub(crate) fn thresholds(&self) -> &'a Thresholds {
         &self.limits.thresholds

@@ -7,8 +7,10 @@ mod args;
 mod context;
 mod effects;
 mod fault;
+mod keys;
 mod reach;
 mod spec;
+mod string;
 
 pub(crate) use args::{Args, Options};
 pub(crate) use context::Cx;
@@ -20,7 +22,7 @@ pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec
 use crate::resp::Reply;
 
 /// Every family of data commands. The registry of the session is filled from this list and from the session's own tables.
-pub(crate) static FAMILIES: &[&[Row]] = &[];
+pub(crate) static FAMILIES: &[&[Row]] = &[keys::TABLE, string::TABLE];
 
 /// Runs one row. The one place where a row is called: by shards, by borrowers, later by scripts.
 ///

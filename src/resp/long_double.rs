@@ -135,7 +135,7 @@ impl LongDouble {
             Ok(exponent) => {
                 let mut whole = Natural::from(u128::from(mantissa));
                 whole.shift_left(exponent);
-                whole.to_decimal()
+                whole.into_decimal()
             }
             Err(_) => {
                 // 64 bits and the 57 of 10^17 fit 128, and the rest is one more rounding, to the last digit printed.
@@ -319,7 +319,7 @@ impl Natural {
         Magnitude { mantissa, exponent, sticky: !self.limbs.is_empty() }
     }
 
-    fn to_decimal(mut self) -> String {
+    fn into_decimal(mut self) -> String {
         let mut groups = Vec::new();
         while !self.limbs.is_empty() {
             let mut rest = 0_u64;

@@ -201,7 +201,7 @@ impl Round {
                     shards.iter_mut().enumerate().map(|(at, shard)| owned(at).then(|| shard.lend())).collect();
                 let (mut effects, mut seed) = (Effects::default(), now.0);
                 let mut cx = Cx::new(Reach::Several(&mut lent), limits, &mut effects, &mut seed, now);
-                run_calls(batch, &mut cx, || 0, |_, _| {});
+                run_calls(batch, &mut cx, || 0, 0, |_, _| {});
                 for (shard, keyspace) in shards.iter_mut().zip(lent) {
                     if let Some(keyspace) = keyspace {
                         shard.take_back(Returned { keyspace, effects: std::mem::take(&mut effects), tallies: Vec::new() });

@@ -371,7 +371,7 @@ impl World {
             self.give_back(shard, keyspace);
         } else {
             let mut cx = Cx::new(Reach::Several(&mut borrower.lent), &self.limits, &mut effects, &mut seed, NOW);
-            run_calls(&mut batch, &mut cx, || 0, |_, _| {});
+            run_calls(&mut batch, &mut cx, || 0, 0, |_, _| {});
             for shard in borrower.lenders.clone() {
                 let keyspace = self.borrowers[number].lent[shard].take().expect("every lender has lent");
                 self.give_back(shard, keyspace);

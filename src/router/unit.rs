@@ -66,7 +66,7 @@ pub(super) async fn run(awaited: Awaited, mut batch: Box<Batch>, means: Means) {
     let Some(mut held) = collect(awaited, shards).await else { return };
     let Held { keyspaces, effects, tallies, .. } = &mut held;
     let mut cx = Cx::new(Reach::Several(keyspaces), &limits, effects, &mut seed, UnixMillis::now());
-    run_calls(&mut batch, &mut cx, ticks, |id, tally| tallies.push((id, tally)));
+    run_calls(&mut batch, &mut cx, ticks, ticks(), |id, tally| tallies.push((id, tally)));
     drop(held);
     batch.send_back();
 }

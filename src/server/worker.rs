@@ -87,7 +87,10 @@ async fn work(plan: WorkerPlan) {
     loop {
         tokio::select! {
             Some(arrival) = arrivals.recv() => welcome(&local, arrival),
-            _ = housekeeping.tick() => keep_house(&local),
+            _ = housekeeping.tick() => {
+                local.coarse_now.set(UnixMillis::now());
+                keep_house(&local);
+            }
             changed = phase.changed() => {
                 if changed.is_err() || *phase.borrow() == Phase::Ended {
                     return;

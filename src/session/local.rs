@@ -32,6 +32,8 @@ pub(crate) struct Board {
     pub(crate) shutdown: watch::Sender<bool>,
     pub(crate) started: Instant,
     pub(crate) started_at: UnixMillis,
+    /// Of all hash tables: random, the same in every shard, so that a hash holds wherever an entry moves.
+    pub(crate) hash_seeds: [u64; 4],
     /// 40 hexadecimal digits, new with every start. So are the next ones, by which replicas will know this history.
     pub(crate) run_id: String,
     pub(crate) replication_id: String,
@@ -57,6 +59,8 @@ pub(crate) struct Local {
     rounds: RefCell<Vec<Box<Turn>>>,
     buffers: RefCell<Vec<Arc<Vec<u8>>>>,
     pub(crate) tally: RefCell<SessionTally>,
+    /// The time, at most a second old: good enough for how long a client has been idle, and no look at the clock for every read.
+    pub(crate) coarse_now: Cell<UnixMillis>,
     /// The server is stopping: sessions end after what they are doing.
     pub(crate) stopping: Cell<bool>,
 }
@@ -94,6 +98,7 @@ impl Local {
             rounds: RefCell::default(),
             buffers: RefCell::default(),
             tally: RefCell::new(SessionTally::new(commands)),
+            coarse_now: Cell::new(UnixMillis::now()),
             stopping: Cell::new(false),
         })
     }
@@ -157,10 +162,22 @@ impl Board {
     }
 
     /// The limits of commands that follow from settings.
-    pub(crate) fn limits_of(settings: &Settings) -> Limits {
+    pub(crate) fn limits_of(settings: &Settings, hash_seeds: [u64; 4]) -> Limits {
         let sizes = &settings.encodings;
-        let thresholds = Thresholds::default();
-        let _ = sizes;
+        let thresholds = Thresholds {
+            hash_listpack_entries: sizes.hash_listpack_entries,
+            hash_listpack_value: sizes.hash_listpack_value,
+            list_listpack_size: i64::from(sizes.list_listpack_size),
+            list_compress_depth: u64::from(sizes.list_compress_depth),
+            set_intset_entries: sizes.set_intset_entries,
+            set_listpack_entries: sizes.set_listpack_entries,
+            set_listpack_value: sizes.set_listpack_value,
+            zset_listpack_entries: sizes.zset_listpack_entries,
+            zset_listpack_value: sizes.zset_listpack_value,
+            stream_node_bytes: sizes.stream_node_bytes,
+            stream_node_entries: sizes.stream_node_entries,
+            hash_seeds,
+        };
         Limits {
             thresholds,
             string_bytes_max: settings.proto_max_bulk_len,
@@ -172,7 +189,7 @@ impl Board {
 
     /// Makes new settings those of everybody.
     pub(crate) fn publish(&self, settings: Settings) {
-        self.limits.send_replace(Arc::new(Board::limits_of(&settings)));
+        self.limits.send_replace(Arc::new(Board::limits_of(&settings, self.hash_seeds)));
         self.settings.send_replace(Arc::new(settings));
     }
 
@@ -195,7 +212,7 @@ impl Board {
             let mut next = Settings::clone(current);
             match change(&mut next) {
                 Ok(()) => {
-                    self.limits.send_replace(Arc::new(Board::limits_of(&next)));
+                    self.limits.send_replace(Arc::new(Board::limits_of(&next, self.hash_seeds)));
                     *current = Arc::new(next);
                     true
                 }

@@ -50,7 +50,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut session: Sessio
             }
         }
         session.client.busy.set(true);
-        session.client.last_used.set(UnixMillis::now());
+        session.client.last_used.set(local.coarse_now.get());
         let mut turn = local.take_turn();
         let ended = answer(&mut session, &mut stream, &mut decoder, &mut input, &mut turn).await;
         local.put_turn(turn);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::command::{self, Cx, Discard, Effects, Limits, Reach};
 use crate::metrics::{CommandTally, DatabaseTally, Tally, add_errors};
 use crate::resp::Reply;
-use crate::shard::{Batch, Returned};
+use crate::shard::batch::Words;
+use crate::shard::{Batch, Call, Returned};
 use crate::store::{Database, Keyspace};
 use crate::time::UnixMillis;
 
@@ -20,6 +21,8 @@ pub(crate) struct Shard {
     limits: Arc<Limits>,
     ticks: Ticks,
     seed: u64,
+    /// The monotonic clock when the last batch ended, or when the turn began.
+    clock: u64,
     /// What calls left since the last fold.
     effects: Effects,
     tally: Tally,
@@ -29,12 +32,17 @@ impl Shard {
     /// `commands` is how many rows the registry counts; `seed` starts the generator behind SPOP and RANDOMKEY.
     pub(crate) fn new(keyspace: Keyspace, limits: Arc<Limits>, commands: usize, seed: u64, ticks: Ticks) -> Shard {
         let tally = Tally { commands: vec![CommandTally::default(); commands], ..Tally::default() };
-        Shard { keyspace: Some(keyspace), limits, ticks, seed, effects: Effects::default(), tally }
+        Shard { keyspace: Some(keyspace), limits, ticks, seed, clock: 0, effects: Effects::default(), tally }
     }
 
     /// New limits, from a change of settings.
     pub(crate) fn limit(&mut self, limits: Arc<Limits>) {
         self.limits = limits;
+    }
+
+    /// A turn begins: time spent waiting belongs to no command.
+    pub(crate) fn wake(&mut self) {
+        self.clock = (self.ticks)();
     }
 
     /// Runs the calls of a batch in order, writing their replies into it.
@@ -45,7 +53,7 @@ impl Shard {
         let keyspace = self.keyspace.as_mut().expect("a parked shard reads no mailbox");
         let mut cx = Cx::new(Reach::One(keyspace), &self.limits, &mut self.effects, &mut self.seed, now);
         let tallies = &mut self.tally.commands;
-        run_calls(batch, &mut cx, self.ticks, |id, tally| {
+        self.clock = run_calls(batch, &mut cx, self.ticks, self.clock, |id, tally| {
             if let Some(sum) = tallies.get_mut(usize::from(id)) {
                 sum.add(tally);
             }
@@ -143,34 +151,67 @@ fn tally_of(database: &Database, now: UnixMillis) -> DatabaseTally {
     }
 }
 
-/// Runs a batch on whatever its context can reach: a shard's own keyspace, or lent ones. `count` is told of every run of like calls.
+/// Calls whose keys are looked for ahead of their turn. Each needs a line of the table and one or two of its entry: 32 calls are about 6 KiB,
+/// well inside the first cache.
+const WINDOW_CALLS: usize = 32;
+
+/// Below this many calls there is not enough between the asking and the using of a line to hide anything.
+const WINDOW_CALLS_MIN: usize = 4;
+
+/// Runs a batch on whatever its context can reach: a shard's own keyspace, or lent ones. `count` is told of every run of like calls. `started` is
+/// the clock when the batch's turn came; returns the clock at its end.
 ///
-/// Time is taken when the command changes within the batch, not for every call: a pipeline of one command costs two looks at the clock.
-pub(crate) fn run_calls(batch: &mut Batch, cx: &mut Cx<'_>, ticks: Ticks, mut count: impl FnMut(u16, CommandTally)) {
+/// Time is taken when the command changes within the batch, not for every call: a pipeline of one command costs one look at the clock.
+pub(crate) fn run_calls(
+    batch: &mut Batch,
+    cx: &mut Cx<'_>,
+    ticks: Ticks,
+    mut started: u64,
+    mut count: impl FnMut(u16, CommandTally),
+) -> u64 {
     let (words, calls, replies, ends) = batch.split();
     ends.reserve(calls.len());
-    let mut rest = calls;
-    let mut started = ticks();
-    while let Some(first) = rest.first() {
-        let mut tally = CommandTally::default();
-        let mut alike = 0;
-        for call in rest {
-            if call.id != first.id {
-                break;
+    let mut tally = CommandTally::default();
+    let mut id = calls.first().map_or(0, |call| call.id);
+    for window in calls.chunks(WINDOW_CALLS) {
+        if window.len() >= WINDOW_CALLS_MIN {
+            look_ahead(window, words, cx);
+        }
+        for call in window {
+            if call.id != id {
+                let ended = ticks();
+                tally.nanos = ended.saturating_sub(started);
+                count(id, std::mem::take(&mut tally));
+                (id, started) = (call.id, ended);
             }
-            alike += 1;
             cx.database = usize::from(call.database);
             cx.touches = call.touches;
+            let args = words.of(call);
             let mut reply = Reply::new(replies, call.protocol);
-            let done = command::run(call.row, cx, &words.of(call), &mut reply);
+            let done = command::run(call.row, cx, &args, &mut reply);
             tally.calls += u64::from(call.counts);
             tally.failed += u64::from(call.counts && !done);
             ends.push(replies.len());
         }
-        let ended = ticks();
-        tally.nanos = ended.saturating_sub(started);
-        count(first.id, tally);
-        started = ended;
-        rest = &rest[alike..];
+    }
+    let ended = ticks();
+    tally.nanos = ended.saturating_sub(started);
+    count(id, tally);
+    ended
+}
+
+/// Hashes the keys of a window and asks the processor for what their look-ups will read: first the lines of the table, then, when those are
+/// there, the entries. A working set beyond the second cache costs half of the time without it.
+fn look_ahead(window: &[Call], words: Words<'_>, cx: &mut Cx<'_>) {
+    let mut hashes = [0; WINDOW_CALLS];
+    for (call, hash) in window.iter().zip(&mut hashes) {
+        if let Some(at) = call.row.spec.single_key() {
+            *hash = cx.prefetch(usize::from(call.database), words.of(call).key(at));
+        }
+    }
+    for (call, hash) in window.iter().zip(hashes) {
+        if call.row.spec.single_key().is_some() {
+            cx.prefetch_entry(usize::from(call.database), hash);
+        }
     }
 }

@@ -50,6 +50,7 @@ pub(crate) async fn run(mut shard: Shard, mut inbox: Inbox, mut limits: watch::R
         }
         // One look at the clock for all that arrived together: every command of a batch sees one time.
         let now = UnixMillis::now();
+        shard.wake();
         for message in messages.drain(..) {
             handle(&mut shard, message, now).await;
         }
@@ -75,6 +76,7 @@ async fn handle(shard: &mut Shard, message: Message, now: UnixMillis) {
         }
         Message::Part(mut batch, gate) => {
             gate.passed().await;
+            shard.wake();
             shard.run(&mut batch, now);
             batch.send_back();
         }

@@ -5,11 +5,11 @@
 
 use super::directory::Directory;
 use super::edit::EntryMut;
-use super::entry::{Block, Content, Entry, INLINE_TEXT_MAX};
+use super::entry::{Block, Entry};
 use super::expiry::Deadlines;
 use super::hasher::KeyHasher;
 use super::segment::tag_of;
-use super::value::{Text, Value};
+use super::value::{Content, INLINE_TEXT_MAX, Text, Value};
 use crate::time::UnixMillis;
 
 /// What becomes of a key's deadline when SET overwrites it.
@@ -182,7 +182,8 @@ impl Database {
 
     /// Gives a key a deadline, or takes it away. False if there is no such key.
     pub fn set_deadline(&mut self, hash: u64, key: &[u8], deadline: Option<UnixMillis>) -> bool {
-        let Some(mut entry) = self.find_mut(hash, key) else { return false };
+        let Some(slot) = self.directory.find_mut(hash, key) else { return false };
+        let mut entry = EntryMut::new(slot, &mut self.entry_bytes);
         let before = entry.deadline();
         if before != deadline {
             entry.set_deadline(deadline);
@@ -286,5 +287,128 @@ impl Keep {
             None if keep => Keep::Keep,
             None => Keep::Clear,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::*;
+    use crate::time::UnixMillis;
+
+    const MANY: usize = if cfg!(miri) { 300 } else { 30_000 };
+
+    fn keyspace() -> Keyspace {
+        Keyspace::new(1, Part { index: 0, of: 1 }, [1, 2, 3, 4])
+    }
+
+    fn set(keyspace: &mut Keyspace, key: &[u8], text: &[u8], keep: Keep) {
+        let hash = keyspace.hash(key);
+        assert!(keyspace.database_mut(0).set_text(hash, key, text, keep).is_none());
+    }
+
+    fn find<'a>(keyspace: &'a Keyspace, key: &[u8]) -> Entry<'a> {
+        keyspace.database(0).find(keyspace.hash(key), key).expect("it is there")
+    }
+
+    #[test]
+    fn a_key_of_16_and_a_value_of_32_take_one_line() {
+        let mut keyspace = keyspace();
+        set(&mut keyspace, &[b'k'; 16], &[b'v'; 32], Keep::Clear);
+        assert_eq!(find(&keyspace, &[b'k'; 16]).heap_bytes(), 64);
+        set(&mut keyspace, &[b'n'; 16], b"12345678901234567", Keep::Clear);
+        assert_eq!(find(&keyspace, &[b'n'; 16]).heap_bytes(), 32);
+    }
+
+    #[test]
+    fn a_value_of_the_same_class_is_overwritten_where_it_is() {
+        let mut keyspace = keyspace();
+        set(&mut keyspace, b"key", &[b'a'; 30], Keep::Clear);
+        let place = find(&keyspace, b"key").key().as_ptr();
+        for len in 22..=37 {
+            set(&mut keyspace, b"key", &vec![b'b'; len], Keep::Clear);
+            let entry = find(&keyspace, b"key");
+            assert_eq!(entry.key().as_ptr(), place);
+            assert_eq!(entry.text().map(|text| text.to_vec()), Some(vec![b'b'; len]));
+        }
+    }
+
+    #[test]
+    fn sweeping_stops_at_the_budget_and_at_what_is_not_due() {
+        let mut keyspace = keyspace();
+        for number in 0..100u64 {
+            set(&mut keyspace, &number.to_be_bytes(), b"v", Keep::At(UnixMillis(number)));
+        }
+        set(&mut keyspace, b"stays", b"v", Keep::Clear);
+        let database = keyspace.database_mut(0);
+        let mut due = Vec::new();
+        assert_eq!(database.sweep(UnixMillis(50), 20, &mut |key, _| due.push(key.to_vec())), 20);
+        assert_eq!(database.next_deadline(), Some(UnixMillis(20)));
+        assert_eq!(
+            database.sweep(UnixMillis(50), 1000, &mut |key, _| due.push(key.to_vec())),
+            30,
+            "the fiftieth is due after its millisecond"
+        );
+        assert_eq!((database.len(), database.volatile()), (51, 50));
+        let expected: Vec<_> = (0..50u64).map(|number| number.to_be_bytes().to_vec()).collect();
+        assert_eq!(due, expected);
+        database.check();
+    }
+
+    #[test]
+    fn a_database_gives_back_what_it_grew_by() {
+        let mut keyspace = keyspace();
+        let empty = keyspace.bytes();
+        for number in 0..MANY {
+            set(&mut keyspace, &number.to_be_bytes(), b"v", Keep::Clear);
+        }
+        keyspace.database(0).check();
+        for number in 0..MANY {
+            let key = number.to_be_bytes();
+            let hash = keyspace.hash(&key);
+            assert!(keyspace.database_mut(0).remove(hash, &key).is_some());
+        }
+        keyspace.database(0).check();
+        assert!(keyspace.bytes() <= empty + 1024, "{} bytes left, {empty} at first", keyspace.bytes());
+    }
+
+    #[test]
+    fn a_random_entry_is_any_entry() {
+        let mut keyspace = keyspace();
+        let keys: usize = if cfg!(miri) { 10 } else { 2000 };
+        for number in 0..keys {
+            set(&mut keyspace, &number.to_be_bytes(), b"v", Keep::Clear);
+        }
+        let mut hits = std::collections::HashMap::new();
+        let draws = keys * 50;
+        for seed in 0..draws {
+            let entry = keyspace.database(0).random(seed as u64).expect("not empty");
+            *hits.entry(entry.key().to_vec()).or_insert(0usize) += 1;
+        }
+        assert_eq!(hits.len(), keys, "each of them is drawn");
+        assert!(hits.values().all(|&count| count < 150), "none is drawn three times too often");
+    }
+
+    #[test]
+    fn a_long_key_and_a_moved_keyspace() {
+        let mut keyspace = keyspace();
+        let key = vec![b'k'; if cfg!(miri) { 1000 } else { 20 << 20 }];
+        set(&mut keyspace, &key, b"v", Keep::At(UnixMillis(9)));
+        let keyspace = std::thread::spawn(move || keyspace).join().expect("it moves");
+        assert_eq!(find(&keyspace, &key).key(), key);
+        assert_eq!(find(&keyspace, &key).deadline(), Some(UnixMillis(9)));
+        assert!(find(&keyspace, &key).is_due(UnixMillis(10)) && !find(&keyspace, &key).is_due(UnixMillis(9)));
+    }
+
+    #[test]
+    fn a_guard_is_of_the_type_that_is_there() {
+        let mut keyspace = keyspace();
+        let hash = keyspace.hash(b"list");
+        let database = keyspace.database_mut(0);
+        database.insert(hash, b"list", Value::List(Box::default()), None);
+        let mut entry = database.find_mut(hash, b"list").expect("just inserted");
+        assert!(entry.edit::<types::Hash>().is_none() && entry.integer_mut().is_none() && !entry.append(b"x"));
+        assert!(entry.get::<types::List>().is_some_and(Typed::is_empty));
+        assert!(entry.into_guard::<types::List>().is_some());
+        database.check();
     }
 }

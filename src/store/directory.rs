@@ -10,6 +10,8 @@ use super::segment::{BUCKET_SLOTS, BUCKETS_MAX, Place, Segment, Slot, tag_of};
 
 /// Two neighbours join below this many entries: under half of what splits a segment, so that they do not split again soon.
 const MERGE_ENTRIES: usize = 400;
+/// How many entries ahead of the one being hashed a split asks the memory for: about as many as a core can wait for at once.
+const SPLIT_AHEAD: usize = 16;
 /// How many places of the directory one segment may take up on average. Hashes are random, so twice or four times is what happens;
 /// the limit is for hashes that are not: the segment they meet in grows instead.
 const PLACES_PER_SEGMENT: usize = 32;
@@ -131,10 +133,20 @@ impl Directory {
         let segment = &mut self.segments[index];
         self.table_bytes -= segment.bytes();
         let version = segment.version;
-        let mut halves = [Vec::with_capacity(segment.len()), Vec::with_capacity(segment.len() / 2 + 64)];
-        for slot in segment.drain() {
-            let hash = slot.entry().map_or(0, |entry| hasher.hash(entry.key()));
-            halves[(hash >> (63 - u32::from(depth)) & 1) as usize].push(slot);
+        let slots: Vec<Slot> = segment.drain().collect();
+        // The entries lie all over the memory: each is asked for some turns before its key is read.
+        let sides: Vec<usize> = (0..slots.len())
+            .map(|at| {
+                if let Some(slot) = slots.get(at + SPLIT_AHEAD) {
+                    slot.prefetch();
+                }
+                let hash = slots[at].entry().map_or(0, |entry| hasher.hash(entry.key()));
+                (hash >> (63 - u32::from(depth)) & 1) as usize
+            })
+            .collect();
+        let mut halves = [Vec::with_capacity(slots.len()), Vec::with_capacity(slots.len())];
+        for (slot, side) in slots.into_iter().zip(sides) {
+            halves[side].push(slot);
         }
         let [low, high] = halves;
         let (low_len, high_len) = (low.len(), high.len());
@@ -178,7 +190,7 @@ impl Directory {
         let mut index = self.index(hash);
         let segment = &self.segments[index];
         // The neighbour's line is only worth a look now and then; an emptied segment always looks.
-        if segment.len() < MERGE_ENTRIES / 2 && segment.len() % 16 == 0 {
+        if segment.len() < MERGE_ENTRIES / 2 && segment.len().is_multiple_of(16) {
             while let Some(neighbour) = self.mergeable(index) {
                 self.merge(index, neighbour);
                 index = self.index(hash);

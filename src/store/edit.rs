@@ -3,9 +3,9 @@
 use std::mem;
 use std::ops::{Deref, DerefMut};
 
-use super::entry::{Block, Content, Entry};
+use super::entry::{Block, Entry};
 use super::segment::Slot;
-use super::value::{Kind, Text, Typed, Value};
+use super::value::{Content, Kind, Text, Typed, Value};
 use crate::time::UnixMillis;
 
 /// A found entry, to be changed. Its deadline is the database's to change, which keeps them in order.

@@ -1,17 +1,5 @@
 //! An entry: one thin block of memory that holds a key, its deadline if it has one, and its value or the way to it.
-//!
-//! ```text
-//!   0         1          2..4         4..8      8         [+8]          [+4]        ...   ...
-//! +---------+----------+------------+---------+-----------+-------------+-----------+-----+------------+
-//! | shape   | key_len  | text_len   | access  | deadline  | word        | key_long  | key | text       |
-//! | u8      | u8       | u16        | u32     | u64, if   | i64 or Box, | u32, if   |     | if the     |
-//! |         | 255=long |            |         | DEADLINE  | unless TEXT | key_len   |     | value is   |
-//! |         |          |            |         |           |             | is 255    |     | TEXT       |
-//! +---------+----------+------------+---------+-----------+-------------+-----------+-----+------------+
-//! ```
-//!
-//! Blocks are as long as their size class, so that it is known when a change fits in place: overwriting a value by one of the
-//! same class calls no allocator. The word lies before the key, where it is aligned, so that `&mut i64` can be had of it.
+//! The drawing of it is in `layout`.
 #![allow(unsafe_code)]
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
@@ -21,35 +9,16 @@ use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::layout::*;
 use super::memory::size_class;
 use super::types::{Hash, List, Set, SortedSet, Stream};
-use super::value::{Boxed, BoxedMut, Kind, Text, Typed, Value, canonical_integer};
+use super::value::{Boxed, BoxedMut, Content, Kind, Text, Typed, Value};
 use crate::time::UnixMillis;
 
-/// The longest text kept inside the entry; a longer one is a `Vec` of its own, which can grow without its key.
-pub const INLINE_TEXT_MAX: usize = 4096;
 /// OBJECT ENCODING calls a text up to here "embstr".
 const EMBEDDED_TEXT_MAX: usize = 44;
 /// The bits of `access` that the store keeps for those above.
 const ACCESS_MASK: u32 = (1 << 24) - 1;
-
-/// What the low bits of `shape` say of the value. Zero is the only one without a word.
-const ENCODING: u8 = 0b111;
-const TEXT: u8 = 0;
-const INTEGER: u8 = 1;
-const LARGE_TEXT: u8 = 2;
-const LIST: u8 = 3;
-const SET: u8 = 4;
-const SORTED_SET: u8 = 5;
-const HASH: u8 = 6;
-const STREAM: u8 = 7;
-/// A deadline follows the header. The bit is worth the eight bytes it adds.
-const DEADLINE: u8 = 8;
-/// The text was changed in the middle or at its end, which Redis tells in OBJECT ENCODING.
-const RAW: u8 = 16;
-
-/// `key_len` of a key whose length does not fit there.
-const LONG_KEY: u8 = u8::MAX;
 
 #[repr(C, align(8))]
 pub(super) struct Header {
@@ -60,25 +29,12 @@ pub(super) struct Header {
     access: AtomicU32,
 }
 
-const HEADER: usize = size_of::<Header>();
-const _: () = assert!(HEADER == 8 && size_of::<usize>() == 8, "the layout is that of 64-bit machines");
+const _: () = assert!(size_of::<Header>() == HEADER && size_of::<usize>() == 8, "the layout is that of 64-bit machines");
 const ALIGN: usize = align_of::<Header>();
 
 /// Everything in a block may be moved to another thread: no `Rc`, no cell, no borrow.
 const fn assert_send<T: Send>() {}
 const _: () = assert_send::<Value>();
-
-/// Where the word is, if there is one.
-#[inline]
-const fn word_at(shape: u8) -> usize {
-    HEADER + (shape & DEADLINE) as usize
-}
-
-/// Where what follows deadline and word begins: the key's long length, the key, the text.
-#[inline]
-const fn tail_at(shape: u8) -> usize {
-    word_at(shape) + if shape & ENCODING == TEXT { 0 } else { 8 }
-}
 
 /// Where the word of a block is, or the place one past its deadline if it has none.
 ///
@@ -88,12 +44,6 @@ const fn tail_at(shape: u8) -> usize {
 unsafe fn word_of(head: NonNull<Header>, shape: u8) -> NonNull<()> {
     // SAFETY: header and deadline belong to the block, so what follows them is in the block or its end.
     unsafe { head.byte_add(word_at(shape)).cast() }
-}
-
-/// The bytes of the key and of its length, if that is long.
-#[inline]
-const fn key_room(key_len: usize) -> usize {
-    if key_len >= LONG_KEY as usize { key_len + 4 } else { key_len }
 }
 
 /// What a text becomes: the first bytes of what it was, then zeros, then new bytes.
@@ -109,38 +59,6 @@ impl Tail<'_> {
 
     fn len(&self) -> usize {
         self.kept + self.zeros + self.added.len()
-    }
-}
-
-/// A value on its way into a block.
-pub(super) enum Content<'t> {
-    Integer(i64),
-    /// At most [`INLINE_TEXT_MAX`] bytes.
-    Text(&'t [u8]),
-    /// Anything that has a box of its own: a longer text or a collection.
-    Boxed(Value),
-}
-
-impl<'t> Content<'t> {
-    /// A string as SET stores it.
-    #[inline]
-    pub(super) fn of_text(text: &'t [u8]) -> Content<'t> {
-        match canonical_integer(text) {
-            Some(number) => Content::Integer(number),
-            None if text.len() <= INLINE_TEXT_MAX => Content::Text(text),
-            None => Content::Boxed(Value::Text(text.to_vec())),
-        }
-    }
-
-    pub(super) fn of_value(value: Value, scratch: &'t mut Vec<u8>) -> Content<'t> {
-        match value {
-            Value::Integer(number) => Content::Integer(number),
-            Value::Text(text) if text.len() <= INLINE_TEXT_MAX => {
-                *scratch = text;
-                Content::Text(scratch)
-            }
-            boxed => Content::Boxed(boxed),
-        }
     }
 }
 
@@ -372,7 +290,7 @@ impl<'a> Held<'a> {
         Some(unsafe { word_of(self.head, shape).cast::<i64>().as_mut() })
     }
 
-    fn boxed_mut(self) -> Option<BoxedMut<'a>> {
+    pub(super) fn boxed_mut(self) -> Option<BoxedMut<'a>> {
         let shape = self.entry().header().shape;
         // SAFETY: as in `Entry::boxed`, and the block with its box is ours alone during 'a.
         unsafe {
@@ -386,6 +304,21 @@ impl<'a> Held<'a> {
                 STREAM => BoxedMut::Stream(&mut *word.cast::<*mut Stream>().read()),
                 _ => return None,
             })
+        }
+    }
+
+    /// The text, if it lies in the entry. Who changes it has it called raw.
+    pub(super) fn inline_text_mut(mut self) -> Option<&'a mut [u8]> {
+        let header = self.entry().header();
+        let (shape, len) = (header.shape, usize::from(header.text_len));
+        if shape & ENCODING != TEXT {
+            return None;
+        }
+        let (key_at, key_len) = self.entry().key_place();
+        // SAFETY: text_len initialised bytes follow the key of such a block, which is ours alone during 'a; the header is no part of them.
+        unsafe {
+            self.head.as_mut().shape = shape | RAW;
+            Some(slice::from_raw_parts_mut(self.head.byte_add(key_at + key_len).cast::<u8>().as_ptr(), len))
         }
     }
 
@@ -519,6 +452,13 @@ impl Block {
         self.entry().header().shape
     }
 
+    /// Changes an inline text from `kept` on: as many zeros, then these bytes, then nothing. The text is raw from now on.
+    pub(super) fn rewrite_text(&mut self, kept: usize, zeros: usize, added: &[u8]) {
+        let shape = self.shape();
+        assert!(shape & ENCODING == TEXT, "only an inline text is rewritten");
+        self.reshape(shape | RAW, Tail { kept, zeros, added });
+    }
+
     /// Gives the block another shape and text, moving it if its size class changes. A word stays what it is, or becomes 0; what a word
     /// owns must have been taken before if the encoding changes.
     fn reshape(&mut self, shape: u8, text: Tail<'_>) {
@@ -644,56 +584,6 @@ impl Block {
         if let Some(deadline) = deadline {
             // SAFETY: the shape has the bit DEADLINE now, so the u64 after the header is there; head is ours alone.
             unsafe { self.head.byte_add(HEADER).cast::<u64>().write(deadline.0) };
-        }
-    }
-
-    /// Writes `patch` at `offset` of a string, filling what lies between its end and `offset` with zeros. False if it is no string.
-    pub(super) fn splice(&mut self, offset: usize, patch: &[u8]) -> bool {
-        match self.entry().text() {
-            None => return false,
-            Some(_) if patch.is_empty() => return true,
-            Some(Text::Integer(number)) => {
-                let mut scratch = [0; 20];
-                self.put(Content::Text(Text::Integer(number).bytes(&mut scratch)));
-            }
-            Some(Text::Bytes(_)) => {}
-        }
-        let end = offset.saturating_add(patch.len());
-        if let Some(BoxedMut::Text(text)) = self.held().boxed_mut() {
-            if text.len() < end {
-                text.resize(end, 0);
-            }
-            text[offset..end].copy_from_slice(patch);
-            return true;
-        }
-        let shape = self.shape();
-        let text = self.entry().inline_text();
-        if end > INLINE_TEXT_MAX {
-            let mut large = Vec::with_capacity(end.max(text.len()));
-            large.extend_from_slice(text);
-            large.resize(end.max(text.len()), 0);
-            large[offset..end].copy_from_slice(patch);
-            self.put(Content::Boxed(Value::Text(large)));
-        } else if end >= text.len() {
-            let kept = offset.min(text.len());
-            self.reshape(shape | RAW, Tail { kept, zeros: offset - kept, added: patch });
-        } else {
-            let (key_at, key_len) = self.entry().key_place();
-            // SAFETY: the text begins after the key and is longer than `end`; head is ours alone, so `patch` lies elsewhere.
-            unsafe {
-                let place = self.head.byte_add(key_at + key_len + offset).cast::<u8>().as_ptr();
-                ptr::copy_nonoverlapping(patch.as_ptr(), place, patch.len());
-                self.head.as_mut().shape = shape | RAW;
-            }
-        }
-        true
-    }
-
-    /// Adds `more` at the end of a string. False if it is no string.
-    pub(super) fn append(&mut self, more: &[u8]) -> bool {
-        match self.entry().text() {
-            Some(text) => self.splice(text.len(), more),
-            None => false,
         }
     }
 }

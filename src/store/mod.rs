@@ -14,17 +14,19 @@ mod entry;
 mod expiry;
 mod hasher;
 mod keyspace;
+mod layout;
 mod memory;
 #[cfg(test)]
 mod model;
 mod scan;
 mod segment;
+mod text;
 pub mod types;
 mod value;
 
 pub use database::{Database, Keep, Stamp};
 pub use edit::{EntryMut, Guard};
-pub use entry::{Entry, INLINE_TEXT_MAX};
+pub use entry::Entry;
 pub use keyspace::{Keyspace, Part};
 pub use memory::size_class;
-pub use value::{Kind, Text, Typed, Value};
+pub use value::{INLINE_TEXT_MAX, Kind, Text, Typed, Value};

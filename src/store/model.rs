@@ -91,24 +91,40 @@ fn plain_of(value: &Value) -> Plain {
     match value {
         Value::Integer(number) => Plain::Text(number.to_string().into_bytes(), false),
         Value::Text(text) => Plain::Text(text.clone(), false),
-        Value::List(list) => Plain::Collection(Kind::List, list.elements.clone()),
-        Value::Set(set) => Plain::Collection(Kind::Set, set.elements.clone()),
-        Value::SortedSet(set) => Plain::Collection(Kind::SortedSet, set.elements.clone()),
-        Value::Hash(hash) => Plain::Collection(Kind::Hash, hash.elements.clone()),
-        Value::Stream(stream) => Plain::Collection(Kind::Stream, stream.elements.clone()),
+        Value::List(list) => Plain::Collection(Kind::List, list.contents()),
+        Value::Set(set) => Plain::Collection(Kind::Set, set.contents()),
+        Value::SortedSet(set) => Plain::Collection(Kind::SortedSet, set.contents()),
+        Value::Hash(hash) => Plain::Collection(Kind::Hash, hash.contents()),
+        Value::Stream(stream) => Plain::Collection(Kind::Stream, stream.contents()),
     }
 }
 
 fn value_of(kind: u8, bytes: &[u8]) -> Value {
-    let elements = vec![bytes.to_vec()];
     match kind {
         0 => Value::text(bytes),
-        1 => Value::List(Box::new(List { elements })),
-        2 => Value::Set(Box::new(Set { elements })),
-        3 => Value::SortedSet(Box::new(SortedSet { elements })),
-        4 => Value::Hash(Box::new(Hash { elements })),
-        _ => Value::Stream(Box::new(Stream { elements })),
+        1 => List::of(bytes).into_value(),
+        2 => Set::of(bytes).into_value(),
+        3 => SortedSet::of(bytes).into_value(),
+        4 => Hash::of(bytes).into_value(),
+        _ => Stream::of(bytes).into_value(),
     }
+}
+
+/// What the model wants of a collection: a bag of byte strings, in whatever order the type gives, here sorted.
+trait Bag: Typed + Default {
+    fn put(&mut self, element: &[u8]);
+    fn contents(&self) -> Vec<Vec<u8>>;
+
+    fn of(element: &[u8]) -> Box<Self> {
+        let mut bag = Self::default();
+        bag.put(element);
+        Box::new(bag)
+    }
+}
+
+/// Adds an element through the entry's guard, as commands do.
+fn put_in<T: Bag>(entry: &mut EntryMut<'_>, element: &[u8]) {
+    entry.edit::<T>().expect("the kind says so").put(element);
 }
 
 /// The same without regard to how a text came about.
@@ -244,14 +260,17 @@ impl Pair {
                 let element = vec![byte; usize::from(byte)];
                 match entry.kind() {
                     Kind::String => assert!(entry.edit::<List>().is_none()),
-                    Kind::List => entry.edit::<List>().expect("a list").elements.push(element.clone()),
-                    Kind::Set => entry.edit::<Set>().expect("a set").elements.push(element.clone()),
-                    Kind::SortedSet => entry.edit::<SortedSet>().expect("a set").elements.push(element.clone()),
-                    Kind::Hash => entry.edit::<Hash>().expect("a hash").elements.push(element.clone()),
-                    Kind::Stream => entry.edit::<Stream>().expect("a stream").elements.push(element.clone()),
+                    Kind::List => put_in::<List>(&mut entry, &element),
+                    Kind::Set => put_in::<Set>(&mut entry, &element),
+                    Kind::SortedSet => put_in::<SortedSet>(&mut entry, &element),
+                    Kind::Hash => put_in::<Hash>(&mut entry, &element),
+                    Kind::Stream => put_in::<Stream>(&mut entry, &element),
                 }
                 if let Some(Plain::Collection(_, elements)) = self.model.get_mut(&key).map(|kept| &mut kept.value) {
-                    elements.push(element);
+                    // A set among them, an element is there once.
+                    if let Err(at) = elements.binary_search(&element) {
+                        elements.insert(at, element);
+                    }
                 }
             }
             Deed::Access(number, access) => {
@@ -411,4 +430,33 @@ proptest! {
         }
         prop_assert!(stays.is_subset(&seen), "missed {:?}", stays.difference(&seen).next());
     }
+}
+
+/// The only lines here that know the verbs of the types.
+mod bags {
+    use super::*;
+
+    macro_rules! bag {
+        ($name:ident) => {
+            impl Bag for $name {
+                fn put(&mut self, element: &[u8]) {
+                    if !self.elements.iter().any(|known| known == element) {
+                        self.elements.push(element.to_vec());
+                    }
+                }
+
+                fn contents(&self) -> Vec<Vec<u8>> {
+                    let mut contents = self.elements.clone();
+                    contents.sort();
+                    contents
+                }
+            }
+        };
+    }
+
+    bag!(List);
+    bag!(Set);
+    bag!(SortedSet);
+    bag!(Hash);
+    bag!(Stream);
 }

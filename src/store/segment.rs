@@ -67,6 +67,14 @@ impl Slot {
         self.head().map(|head| unsafe { Held::from_raw(head) })
     }
 
+    /// Asks the processor for the beginning of the block.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        if let Some(head) = self.head() {
+            prefetch(head.as_ptr());
+        }
+    }
+
     /// Does something to the block that may move it. If that panics, the slot is left empty rather than pointing at what was freed.
     pub(super) fn change<R>(&mut self, change: impl FnOnce(&mut Block) -> R) -> Option<R> {
         let tag = self.tag();
@@ -92,8 +100,8 @@ impl Drop for Slot {
     }
 }
 
-// SAFETY: a slot owns its block alone, and a block owns plain bytes and at most one boxed value, which is Send (asserted beside the
-// layout in entry.rs). The other fields of a segment are numbers. It is not Sync: readers leave traces in entries.
+// SAFETY: a slot owns its block alone, and a block owns plain bytes and at most one boxed value, which is Send (asserted at the top
+// of entry.rs). The other fields of a segment are numbers. It is not Sync: readers leave traces in entries.
 unsafe impl Send for Slot {}
 
 /// One line of the cache.
@@ -118,14 +126,14 @@ impl Bucket {
         found
     }
 
-    #[inline]
     fn room(&self) -> Option<usize> {
         self.0.iter().position(Slot::is_empty)
     }
 
+    /// All slots are looked at, as in `matches`.
     #[inline]
     fn is_full(&self) -> bool {
-        self.room().is_none()
+        self.0.iter().fold(true, |full, slot| full & !slot.is_empty())
     }
 }
 
@@ -408,10 +416,8 @@ impl Segment {
     pub(super) fn prefetch_entry(&self, tag: u16) {
         let bucket = &self.table[self.home(tag)];
         let found = bucket.matches(tag);
-        if found != 0
-            && let Some(head) = bucket.0[found.trailing_zeros() as usize].head()
-        {
-            prefetch(head.as_ptr());
+        if found != 0 {
+            bucket.0[found.trailing_zeros() as usize].prefetch();
         }
     }
 }
@@ -426,4 +432,94 @@ fn prefetch<T>(line: *const T) {
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     let _ = line;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::value::Content;
+
+    fn key(number: u64) -> Vec<u8> {
+        number.to_be_bytes().to_vec()
+    }
+
+    fn filled(count: u64, hash: impl Fn(&[u8]) -> u64) -> Segment {
+        let mut segment = Segment::new(0, 0);
+        for number in 0..count {
+            let key = key(number);
+            if !segment.has_room() {
+                segment.resize(segment.larger());
+            }
+            segment.insert(hash(&key), Block::new(&key, Content::Integer(1), None, 0));
+        }
+        segment
+    }
+
+    fn number_of(key: &[u8]) -> u64 {
+        key.iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
+    }
+
+    /// Removes all in an order unlike that of their arrival, checking the whole table now and then.
+    fn drained(mut segment: Segment, count: u64, hash: impl Fn(&[u8]) -> u64) {
+        let step = 7919;
+        for turn in 0..count {
+            let key = key(turn * step % count);
+            let place = segment.find(tag_of(hash(&key)), &key).expect("not removed yet");
+            let block = segment.remove(place).expect("found");
+            assert_eq!(block.entry().key(), key);
+            assert!(segment.find(tag_of(hash(&key)), &key).is_none());
+            if turn % 16 == 0 {
+                segment.check(&hash);
+            }
+            if segment.is_sparse() {
+                segment.resize(Segment::fitting(segment.len() * 3 / 2));
+            }
+        }
+        assert_eq!(segment.len(), 0);
+    }
+
+    const COUNT: u64 = if cfg!(miri) { 60 } else { 850 };
+
+    #[test]
+    fn entries_overflow_and_come_back() {
+        // Few homes, the last bucket among them, so that runs are long and go round the end.
+        for homes in [1, 2, 5] {
+            let hash = |key: &[u8]| 0xffff - number_of(key) % homes * 300;
+            drained(filled(COUNT, hash), COUNT, hash);
+        }
+        let spread = |key: &[u8]| number_of(key).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20 & 0xffff;
+        drained(filled(COUNT, spread), COUNT, spread);
+    }
+
+    #[test]
+    fn ranges_of_tags_cover_all() {
+        let hash = |key: &[u8]| number_of(key).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40 & 0xffff;
+        let segment = filled(COUNT, hash);
+        let mut seen = 0;
+        for chunk in 0..16u16 {
+            let (first, last) = (chunk << 12, chunk << 12 | 0xfff);
+            segment.visit_tags(first, last, |entry| {
+                assert!((first..=last).contains(&tag_of(hash(entry.key()))));
+                seen += 1;
+            });
+        }
+        assert_eq!(seen, COUNT);
+    }
+
+    #[test]
+    fn tables_are_size_classes_and_well_filled() {
+        let (mut segment, mut sizes) = (Segment::new(0, 0), vec![1]);
+        while segment.buckets() < BUCKETS_MAX {
+            segment.resize(segment.larger());
+            assert_eq!(segment.bytes(), segment.buckets() * 64, "no byte of the class is lost");
+            sizes.push(segment.buckets());
+        }
+        assert_eq!(sizes, [1, 2, 4, 8, 16, 32, 64, 80, 96, 112, 128]);
+        for len in 0..=capacity(BUCKETS_MAX) {
+            let buckets = Segment::fitting(len);
+            assert!(sizes.contains(&buckets) && capacity(buckets) >= len);
+            assert!(sizes.iter().all(|&size| size >= buckets || capacity(size) < len), "a smaller one does not fit {len}");
+        }
+        assert!(capacity(Segment::fitting(5000)) >= 5000);
+    }
 }

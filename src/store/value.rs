@@ -213,6 +213,41 @@ pub trait Typed: Sized + 'static {
     fn is_empty(&self) -> bool;
 }
 
+/// The longest text kept inside the entry; a longer one is a `Vec` of its own, which can grow without its key.
+pub const INLINE_TEXT_MAX: usize = 4096;
+
+/// A value on its way into a block.
+pub(super) enum Content<'t> {
+    Integer(i64),
+    /// At most [`INLINE_TEXT_MAX`] bytes.
+    Text(&'t [u8]),
+    /// Anything that has a box of its own: a longer text or a collection.
+    Boxed(Value),
+}
+
+impl<'t> Content<'t> {
+    /// A string as SET stores it.
+    #[inline]
+    pub(super) fn of_text(text: &'t [u8]) -> Content<'t> {
+        match canonical_integer(text) {
+            Some(number) => Content::Integer(number),
+            None if text.len() <= INLINE_TEXT_MAX => Content::Text(text),
+            None => Content::Boxed(Value::Text(text.to_vec())),
+        }
+    }
+
+    pub(super) fn of_value(value: Value, scratch: &'t mut Vec<u8>) -> Content<'t> {
+        match value {
+            Value::Integer(number) => Content::Integer(number),
+            Value::Text(text) if text.len() <= INLINE_TEXT_MAX => {
+                *scratch = text;
+                Content::Text(scratch)
+            }
+            boxed => Content::Boxed(boxed),
+        }
+    }
+}
+
 /// What a string key holds, borrowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Text<'a> {

@@ -64,6 +64,7 @@ impl Daemon {
             daemon.finish();
             std::mem::forget(daemon);
         }
+        let _ = fs::remove_dir_all(&folder);
         panic!("{} {arguments:?} does not start: {told}", binary.display());
     }
 

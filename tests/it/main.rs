@@ -11,4 +11,5 @@ mod wire;
 mod tidy;
 // What clients see.
 mod protocol;
+mod scan;
 mod transcripts;

@@ -148,12 +148,10 @@ fn settle(arguments: &mut Vec<Argument>, token_at: &mut Option<usize>) {
 /// [GET pattern ...]]`; if so it is marked.
 fn said_again(arguments: &mut Vec<Argument>, inner: &[Vec<Argument>], token_at: &mut Option<usize>) -> bool {
     let [again] = inner else { return false };
-    let Some((last, before_last)) = again.split_last() else { return false };
-    if !last.multiple || before_last.iter().any(|argument| argument.multiple) {
+    let mut again = again.clone();
+    if !again.last_mut().is_some_and(Argument::lose_dots) {
         return false;
     }
-    let plain = |argument: &Argument| Argument { multiple: false, ..argument.clone() };
-    let again: Vec<Argument> = again.iter().map(plain).collect();
     if again.iter().any(|argument| argument.token.is_some()) {
         // With its token, then: the one before has all its values.
         settle(arguments, token_at);
@@ -200,6 +198,14 @@ impl Argument {
 
     fn token(word: &str) -> Argument {
         Argument { kind: Kind::Token, token: Some(word.to_owned()), ..Argument::value(&word.to_ascii_lowercase()) }
+    }
+
+    /// Takes the dots away that the argument, or the last part of it, ends with. Says whether there were any.
+    fn lose_dots(&mut self) -> bool {
+        match &mut self.kind {
+            Kind::Block(parts) if !self.multiple => parts.last_mut().is_some_and(Argument::lose_dots),
+            _ => std::mem::take(&mut self.multiple),
+        }
     }
 
     fn block(parts: Vec<Argument>) -> Argument {

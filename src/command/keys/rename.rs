@@ -1,0 +1,37 @@
+//! RENAME and RENAMENX: what a key holds, and its deadline, under another name.
+
+use crate::command::{Args, Cx, Fault};
+use crate::resp::Reply;
+
+pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let (source, target) = (args.key(1), args.key(2));
+    if source != target {
+        rename(cx, source, target)?;
+    } else if !cx.exists(cx.database, source) {
+        return Err(Fault::NoSuchKey);
+    }
+    reply.ok();
+    Ok(())
+}
+
+pub(super) fn renamenx(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let (source, target) = (args.key(1), args.key(2));
+    let database = cx.database;
+    if !cx.exists(database, source) {
+        return Err(Fault::NoSuchKey);
+    }
+    // A key that is to have its own name has it.
+    let free = !cx.exists(database, target);
+    if free {
+        rename(cx, source, target)?;
+    }
+    reply.integer(i64::from(free));
+    Ok(())
+}
+
+fn rename(cx: &mut Cx<'_>, source: &[u8], target: &[u8]) -> Result<(), Fault> {
+    let (value, deadline) = cx.take_in(cx.database, source).ok_or(Fault::NoSuchKey)?;
+    cx.put(target, value, deadline);
+    cx.changed(1);
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! Strings changed in place: APPEND and SETRANGE.
+
+use super::entry::Block;
+use super::value::{BoxedMut, Content, INLINE_TEXT_MAX, Text, Value};
+
+impl Block {
+    /// Writes `patch` at `offset` of a string, filling what lies between its end and `offset` with zeros; an empty patch changes nothing.
+    /// False if the value is no string.
+    pub(super) fn splice(&mut self, offset: usize, patch: &[u8]) -> bool {
+        match self.entry().text() {
+            None => return false,
+            Some(_) if patch.is_empty() => return true,
+            Some(Text::Integer(number)) => {
+                let mut scratch = [0; 20];
+                self.put(Content::Text(Text::Integer(number).bytes(&mut scratch)));
+            }
+            Some(Text::Bytes(_)) => {}
+        }
+        let end = offset.saturating_add(patch.len());
+        if let Some(BoxedMut::Text(text)) = self.held().boxed_mut() {
+            if text.len() < end {
+                text.resize(end, 0);
+            }
+            text[offset..end].copy_from_slice(patch);
+            return true;
+        }
+        if let Some(part) = self.held().inline_text_mut().and_then(|text| text.get_mut(offset..end)) {
+            part.copy_from_slice(patch);
+            return true;
+        }
+        let len = self.entry().text().map_or(0, Text::len);
+        if end <= INLINE_TEXT_MAX {
+            let kept = offset.min(len);
+            self.rewrite_text(kept, offset - kept, patch);
+        } else {
+            let mut large = Vec::with_capacity(end);
+            large.extend_from_slice(self.held().inline_text_mut().unwrap_or_default());
+            large.resize(end, 0);
+            large[offset..end].copy_from_slice(patch);
+            self.put(Content::Boxed(Value::Text(large)));
+        }
+        true
+    }
+
+    /// Adds `more` at the end of a string. False if the value is no string.
+    pub(super) fn append(&mut self, more: &[u8]) -> bool {
+        match self.entry().text() {
+            Some(text) => self.splice(text.len(), more),
+            None => false,
+        }
+    }
+}

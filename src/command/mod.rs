@@ -16,6 +16,7 @@ pub(crate) use args::{Args, Options};
 pub(crate) use context::Cx;
 pub(crate) use effects::{Discard, Effects};
 pub(crate) use fault::Fault;
+pub(crate) use crate::store::types::Thresholds;
 pub(crate) use reach::{Limits, Reach};
 pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec, Row, Run, Spec, Spread, keys_of};
 

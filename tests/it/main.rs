@@ -10,6 +10,8 @@ mod wire;
 // The house inspects itself.
 mod tidy;
 // What clients see.
+mod commands;
+mod operation;
 mod protocol;
 mod scan;
 mod transcripts;

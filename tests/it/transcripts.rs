@@ -106,7 +106,7 @@ struct Sockets {
 
 impl Sockets {
     fn ours(shards: u32) -> Sockets {
-        let server = Daemon::start(&["--shards", &shards.to_string()]);
+        let server = Daemon::start(&["--shards", &shards.to_string(), "--enable-debug-command", "yes"]);
         Sockets::new(format!("trencadis, {shards} shard(s)"), server, Some(shards))
     }
 

@@ -14,7 +14,9 @@ pub(super) fn run(session: &mut Session, args: &Args<'_>, reply: &mut Reply<'_>)
         count += 1;
     };
     line(&format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
-    for entry in &container.subcommands {
+    // HELP itself comes last.
+    let (help, others): (Vec<_>, Vec<_>) = container.subcommands.iter().partition(|entry| entry.short_name() == "help");
+    for entry in others.into_iter().chain(help) {
         let doc = &entry.spec.doc;
         line(format!("{} {}", entry.short_name().to_ascii_uppercase(), doc.syntax).trim_end());
         line(&format!("    {}", doc.summary));

@@ -1,10 +1,11 @@
 //! The commands of the conversation and of the server: what no shard can answer alone.
 
 mod connection;
+mod help;
 mod server;
 
-use crate::command::{Arity, Categories, Flags};
-use crate::session::SessionRow;
+use crate::command::{Args, Arity, Categories, Fault, Flags};
+use crate::session::{Here, SessionRow};
 
 /// Every family of session commands.
 pub(crate) static SESSION_FAMILIES: &[&[SessionRow]] = &[CONTAINERS, DEBUG, connection::TABLE, server::TABLE];
@@ -16,14 +17,37 @@ static DEBUG: &[SessionRow] = &[SessionRow::container("debug", Arity::at_least(2
 
 /// Containers whose subcommands are data rows.
 static CONTAINERS: &[SessionRow] = &[
-    SessionRow::container("object", Arity::at_least(2)).flags(Flags::NONE).categories(Categories::KEYSPACE).doc(
+    SessionRow::container("object", Arity::at_least(2)).doc(
         "generic",
         "2.2.3",
         "Holds the commands that look inside a value.",
         "Depends on subcommand.",
         "",
     ),
-    SessionRow::container("debug", Arity::at_least(2))
-        .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::PROTECTED))
-        .doc("server", "1.0.0", "Holds the commands for who hunts a bug.", "Depends on subcommand.", ""),
+    here("object|help", Arity::exactly(2), help::run).flags(Flags::LOADING.and(Flags::STALE)).categories(Categories::KEYSPACE).doc(
+        "generic",
+        "6.2.0",
+        "Lists the subcommands of OBJECT.",
+        "O(1)",
+        "",
+    ),
 ];
+
+/// The Redis we claim to be. Clients choose what they use by it; our own version has fields of its own in INFO.
+pub(crate) const REDIS_VERSION: &str = "7.2.4";
+
+/// A row that is answered at once.
+const fn here(name: &'static str, arity: Arity, run: Here) -> SessionRow {
+    SessionRow::here(name, arity, run)
+}
+
+/// What Redis says where a subcommand has a form that its arity does not show.
+fn misused(args: &Args<'_>) -> Fault {
+    let (container, sub) = (args.get(0).to_ascii_uppercase(), args.get(1));
+    let shown = &sub[..sub.len().min(128)];
+    Fault::told(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{}'. Try {} HELP.",
+        String::from_utf8_lossy(shown),
+        String::from_utf8_lossy(&container)
+    ))
+}

@@ -64,6 +64,11 @@ impl<'a> Args<'a> {
         spans.as_chunks::<2>().0.iter().map(move |[a, b]| (self.word(*a), self.word(*b)))
     }
 
+    /// The call without its first `count` words: what COMMAND GETKEYS is asked about.
+    pub(crate) fn after(self, count: usize) -> Args<'a> {
+        Args { buffer: self.buffer, spans: self.spans.get(count..).unwrap_or_default() }
+    }
+
     /// A cursor over the options that begin at word `at`.
     pub(crate) fn options(self, at: usize) -> Options<'a> {
         Options { args: self, at }

@@ -241,6 +241,11 @@ impl Categories {
         self.0 & other.0 != 0
     }
 
+    /// The category of that name, in any case.
+    pub(crate) fn named(name: &[u8]) -> Option<Categories> {
+        Categories::NAMES.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes())).map(|bit| Categories(1 << bit))
+    }
+
     /// The names with their `@`.
     pub(crate) fn names(self) -> impl Iterator<Item = String> {
         Categories::NAMES.into_iter().enumerate().filter(move |(bit, _)| self.0 & (1 << bit) != 0).map(|(_, name)| format!("@{name}"))

@@ -35,6 +35,11 @@ impl<'a> Reply<'a> {
         self.protocol
     }
 
+    /// Writes another protocol from here on: HELLO answers in the one it chose.
+    pub fn speak(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+    }
+
     /// Where the next reply will begin: a place to [`rewind`](Reply::rewind) to.
     #[inline]
     pub fn mark(&self) -> usize {

@@ -3,12 +3,20 @@
 use crate::command::{Args, Fault, Flags};
 use crate::session::{Entry, Registry, Session};
 
+/// A call that did not pass: what its client is told, and the row it is counted under, if it has one.
+pub(crate) struct Refusal {
+    pub(crate) fault: Fault,
+    pub(crate) id: Option<u16>,
+}
+
 /// Finds the entry of a call and lets it pass, or says why not.
-pub(crate) fn admit<'r>(session: &Session, registry: &'r Registry, args: &Args<'_>) -> Result<&'r Entry, Fault> {
-    let entry = known(registry, args)?;
-    arity(entry, args)?;
-    authenticated(session, entry)?;
-    Ok(entry)
+pub(crate) fn admit<'r>(session: &Session, registry: &'r Registry, args: &Args<'_>) -> Result<&'r Entry, Refusal> {
+    let entry = known(registry, args).map_err(|fault| Refusal { fault, id: None })?;
+    let passed = arity(entry, args).and_then(|()| allowed(session, entry)).and_then(|()| authenticated(session, entry));
+    match passed {
+        Ok(()) => Ok(entry),
+        Err(fault) => Err(Refusal { fault, id: Some(entry.id) }),
+    }
 }
 
 /// Is there such a command, and such a subcommand?
@@ -28,9 +36,20 @@ fn arity(entry: &Entry, args: &Args<'_>) -> Result<(), Fault> {
     if entry.spec.arity.admits(args.len()) { Ok(()) } else { Err(Fault::Arity(entry.spec.name)) }
 }
 
+/// Is it locked, and this client not among those that may use it? DEBUG is all there is to lock.
+fn allowed(session: &Session, entry: &Entry) -> Result<(), Fault> {
+    if !entry.spec.flags.has(Flags::PROTECTED) || session.local.settings().enable_debug_command.allows(session.client.is_local()) {
+        return Ok(());
+    }
+    Err(Fault::Because(
+        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, \
+         otherwise you need to set this option in the configuration file, and then restart the server.",
+    ))
+}
+
 /// May somebody ask this who has not said who he is?
 fn authenticated(session: &Session, entry: &Entry) -> Result<(), Fault> {
-    if session.authenticated || entry.spec.flags.has(Flags::NO_AUTH) {
+    if entry.spec.flags.has(Flags::NO_AUTH) || session.is_authenticated() {
         return Ok(());
     }
     Err(Fault::Because("NOAUTH Authentication required."))

@@ -77,6 +77,17 @@ impl Client {
         }
     }
 
+    /// Its id as replies show it.
+    pub(crate) fn number(&self) -> i64 {
+        i64::try_from(self.id).unwrap_or(i64::MAX)
+    }
+
+    /// Whether it is on this machine, as far as its address tells.
+    pub(crate) fn is_local(&self) -> bool {
+        let address = self.peer.parse::<std::net::SocketAddr>();
+        self.unix || address.is_ok_and(|address| address.ip().to_canonical().is_loopback())
+    }
+
     /// How to end the client's task while it waits.
     pub(crate) fn ends_by(&self, abort: AbortHandle) {
         *self.abort.borrow_mut() = Some(abort);
@@ -176,4 +187,23 @@ pub(crate) async fn look_at_all(local: &Local, look: impl Fn() -> Look) -> Vec<(
     }
     all.sort_by_key(|&(id, _)| id);
     all
+}
+
+/// The tallies of session commands and the refused calls over all workers, by row. `reset`: they start again from nothing.
+pub(crate) async fn tallies(local: &Local, reset: bool) -> (Vec<CommandTally>, Vec<u64>) {
+    let mut asked = Vec::with_capacity(local.board.desks.len());
+    for desk in &local.board.desks {
+        let (answer, told) = oneshot::channel();
+        if desk.send(Question::Tallies { reset, answer }).await.is_ok() {
+            asked.push(told);
+        }
+    }
+    let commands = local.board.registry.len();
+    let (mut calls, mut refused) = (vec![CommandTally::default(); commands], vec![0; commands]);
+    for told in asked {
+        let (more_calls, more_refused) = told.await.unwrap_or_default();
+        calls.iter_mut().zip(more_calls).for_each(|(sum, more)| sum.add(more));
+        refused.iter_mut().zip(more_refused).for_each(|(sum, more)| *sum += more);
+    }
+    (calls, refused)
 }

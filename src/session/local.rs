@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use crate::command::Limits;
 use crate::metrics::{CommandTally, WorkerCounters};
 use crate::router::{Round, Router, Spare};
-use crate::session::clients::{Clients, Question};
+use crate::session::clients::{self, Clients, Question};
 use crate::session::{Pause, Registry};
 use crate::settings::Settings;
 use crate::store::types::Thresholds;
@@ -130,6 +130,14 @@ impl Local {
         }
     }
 
+    /// CONFIG RESETSTAT.
+    pub(crate) async fn reset_statistics(&self) {
+        // A shard that has ended has nothing left to reset.
+        let _ = self.router.survey(true).await;
+        clients::tallies(self, true).await;
+        self.board.reset_counters();
+    }
+
     pub(super) fn take_turn(&self) -> Box<Turn> {
         self.rounds.borrow_mut().pop().unwrap_or_default()
     }
@@ -198,6 +206,41 @@ impl Board {
     pub(crate) fn publish(&self, settings: Settings) {
         self.limits.send_replace(Arc::new(Board::limits_of(&settings, self.hash_seeds)));
         self.settings.send_replace(Arc::new(settings));
+    }
+
+    /// Changes the settings, all of what `change` does or nothing, and lets everybody have the new ones. Two changes at once follow one another.
+    ///
+    /// # Errors
+    /// What `change` says.
+    pub(crate) fn adjust<E>(&self, change: impl FnOnce(&mut Settings) -> Result<(), E>) -> Result<(), E> {
+        let mut refusal = None;
+        self.settings.send_if_modified(|current| {
+            let mut next = Settings::clone(current);
+            match change(&mut next) {
+                Ok(()) => {
+                    self.limits.send_replace(Arc::new(Board::limits_of(&next, self.hash_seeds)));
+                    *current = Arc::new(next);
+                    true
+                }
+                Err(error) => {
+                    refusal = Some(error);
+                    false
+                }
+            }
+        });
+        refusal.map_or(Ok(()), Err)
+    }
+
+    /// Sets back what CONFIG RESETSTAT sets back; connections that are open stay counted.
+    fn reset_counters(&self) {
+        for counters in &self.counters {
+            for counter in [&counters.commands, &counters.bytes_in, &counters.bytes_out, &counters.errors, &counters.query_limit_closed] {
+                counter.reset();
+            }
+        }
+        for counter in [&self.connections_received, &self.connections_rejected, &self.accept_errors] {
+            counter.store(0, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn stop(&self) {

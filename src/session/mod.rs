@@ -10,7 +10,7 @@ mod registry;
 mod serve;
 
 pub(crate) use clients::Client;
-pub(crate) use entry::{Ask, Asked, Entry, Handler, Registry, SessionRow};
+pub(crate) use entry::{Ask, Asked, Entry, Handler, Here, Registry, SessionRow};
 pub(crate) use local::{Board, Local};
 pub(crate) use pause::Pause;
 pub(crate) use serve::serve;
@@ -43,6 +43,8 @@ pub(crate) enum Replies {
     Off,
     /// Not for the next call.
     SkipNext,
+    /// Not for this call.
+    SkipThis,
 }
 
 impl Session {
@@ -57,6 +59,30 @@ impl Session {
             touches: true,
             replies: Replies::On,
             closing: false,
+        }
+    }
+
+    /// Works on another database from now on.
+    pub(crate) fn select(&mut self, database: u16) {
+        self.database = database;
+        self.client.database.set(database);
+    }
+
+    /// Speaks another protocol from now on.
+    pub(crate) fn speak(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+        self.client.resp.set(if protocol == Protocol::Resp3 { 3 } else { 2 });
+    }
+
+    /// Whether the client may do what strangers may not: it said who it is, or nobody has to.
+    pub(crate) fn is_authenticated(&self) -> bool {
+        self.authenticated || self.local.settings().requirepass.is_none()
+    }
+
+    /// A call was answered, or was not to be: CLIENT REPLY SKIP is over with it.
+    fn said(&mut self) {
+        if self.replies == Replies::SkipThis {
+            self.replies = Replies::On;
         }
     }
 

@@ -4,15 +4,15 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::command::{Args, Fault};
 use crate::metrics::CommandTally;
-use crate::resp::{self, Decoder, Protocol, Reply, Violation};
+use crate::resp::{self, Decoder, Reply, Violation};
 use crate::router::ShardsGone;
-use crate::session::admit::admit;
+use crate::session::admit::{Refusal, admit};
 use crate::session::local::{READ_BYTES, Turn};
 use crate::session::{Ask, Entry, Handler, Local, Replies, Session};
 use crate::time::UnixMillis;
@@ -25,7 +25,7 @@ enum Stop {
     /// The buffer holds no further whole request.
     NeedsMore,
     /// The next request has to wait until everything before it is answered: this handler must ask others.
-    Barrier { ask: Ask, id: u16, start: usize, end: usize },
+    Barrier { ask: Ask, id: u16, start: usize, end: usize, silent: bool },
     /// The next request has to wait until the pause is over; it begins here.
     Paused { at: usize },
     /// The client broke the protocol, or said goodbye: nothing more is read.
@@ -113,9 +113,10 @@ async fn answer<S: AsyncWrite + Unpin>(
                 *input = kept;
                 return Ok(());
             }
-            Stop::Barrier { ask, id, start, end } => {
+            Stop::Barrier { ask, id, start, end, silent } => {
                 // The words of the request stay in `turn.words[start..]`.
-                ask_others(session, stream, ask, id, &buffer, &turn.words[start..end], &mut turn.scratch).await?;
+                let args = Args::new(&buffer, &turn.words[start..end]);
+                ask_others(session, stream, ask, id, args, silent, &mut turn.scratch).await?;
                 turn.words.clear();
             }
             Stop::Paused { at: held } => {
@@ -154,7 +155,7 @@ impl From<ShardsGone> for Ended {
 fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut at: usize, turn: &mut Turn) -> (Stop, usize) {
     let local = session.local.clone();
     let registry = &local.board.registry;
-    let paused = local.board.pause.is_set();
+    let mut paused = local.board.pause.is_set();
     let mut limits = query_limits(session);
     let shards = local.router.shards();
     let mut last: Option<&Entry> = None;
@@ -184,58 +185,53 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
             }
             _ => admit(session, registry, &args),
         };
-        let silent = match session.replies {
-            Replies::On => false,
-            Replies::Off => true,
-            Replies::SkipNext => {
-                session.replies = Replies::On;
-                true
-            }
-        };
+        if paused && admitted.as_ref().is_ok_and(|entry| local.board.pause.holds(entry, UnixMillis::now())) {
+            return (Stop::Paused { at }, at);
+        }
+        if session.replies == Replies::SkipNext {
+            session.replies = Replies::SkipThis;
+        }
+        let silent = session.replies != Replies::On;
         let entry = match admitted {
             Ok(entry) => entry,
-            Err(fault) => {
-                reject(session, turn, &fault, silent);
+            Err(refusal) => {
+                refuse(session, turn, &refusal);
                 at = end;
                 continue;
             }
         };
-        if paused && local.board.pause.holds(entry, UnixMillis::now()) {
-            return (Stop::Paused { at }, at);
-        }
         session.client.command.set(Some(entry.id));
         match entry.handler {
             Handler::Data(row) => {
                 last = entry.subcommands.is_empty().then_some(entry).filter(|entry| entry.spec.container().is_none());
                 turn.round.push(row, entry.id, session.manner(), &args, shards, &local.batches, silent);
+                session.said();
             }
             Handler::Here(here) => {
-                let protocol_before = session.protocol;
-                let mut failed = false;
                 let (round, words) = (&mut turn.round, &turn.words);
-                let args = Args::new(bytes, words);
-                // HELLO answers in the protocol it switches to, so the reply is written by the protocol that holds afterwards.
                 let mut written = std::mem::take(&mut turn.scratch);
                 written.clear();
-                let result = here(session, &args, &mut Reply::new(&mut written, protocol_before));
+                let result = here(session, &Args::new(bytes, words), &mut Reply::new(&mut written, session.protocol));
+                let failed = result.is_err();
                 if let Err(fault) = result {
                     written.clear();
                     Reply::new(&mut written, session.protocol).error(&fault.text());
-                    failed = true;
+                    local.counters().errors.add(1);
                 }
-                let silent = silent || session.replies != Replies::On;
-                round.answer(session.protocol, silent, |reply| reply.raw(&written));
+                // CLIENT REPLY may just have changed whether this very call is answered.
+                round.answer(session.protocol, session.replies != Replies::On, |reply| reply.raw(&written));
+                session.said();
                 turn.scratch = written;
                 local.count(entry.id, CommandTally { calls: 1, nanos: 0, failed: u64::from(failed) });
                 limits = query_limits(session);
+                paused = local.board.pause.is_set();
             }
             Handler::Ask(ask) => {
                 let words = turn.words.len();
-                return (Stop::Barrier { ask, id: entry.id, start: 0, end: words }, end);
+                return (Stop::Barrier { ask, id: entry.id, start: 0, end: words, silent }, end);
             }
             Handler::Container => {
-                let fault = Fault::Arity(entry.spec.name);
-                reject(session, turn, &fault, silent);
+                refuse(session, turn, &Refusal { fault: Fault::Arity(entry.spec.name), id: Some(entry.id) });
             }
         }
         at = end;
@@ -252,9 +248,14 @@ fn query_limits(session: &Session) -> resp::Limits {
 }
 
 /// Answers a call that did not pass a gate.
-fn reject(session: &Session, turn: &mut Turn, fault: &Fault, silent: bool) {
-    session.local.counters().errors.add(1);
-    turn.round.answer(session.protocol, silent, |reply| reply.error(&fault.text()));
+fn refuse(session: &mut Session, turn: &mut Turn, refusal: &Refusal) {
+    let local = &session.local;
+    local.counters().errors.add(1);
+    if let Some(id) = refusal.id {
+        local.count_rejected(id);
+    }
+    turn.round.answer(session.protocol, session.replies != Replies::On, |reply| reply.error(&refusal.fault.text()));
+    session.said();
 }
 
 /// Answers a breach of the protocol, as far as it deserves an answer.
@@ -309,24 +310,28 @@ async fn ask_others<S: AsyncWrite + Unpin>(
     stream: &mut S,
     ask: Ask,
     id: u16,
-    buffer: &[u8],
-    words: &[resp::Span],
+    args: Args<'_>,
+    silent: bool,
     scratch: &mut Vec<u8>,
 ) -> Result<(), Ended> {
-    let protocol: Protocol = session.protocol;
+    let (protocol, started) = (session.protocol, Instant::now());
     let local = session.local.clone();
     scratch.clear();
-    let result = ask(session, Args::new(buffer, words), Reply::new(scratch, protocol)).await;
+    let result = ask(session, args, Reply::new(scratch, protocol)).await;
     let failed = u64::from(result.is_err());
     if let Err(fault) = result {
         scratch.clear();
         Reply::new(scratch, protocol).error(&fault.text());
     }
-    local.count(id, CommandTally { calls: 1, nanos: 0, failed });
+    session.said();
+    let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    local.count(id, CommandTally { calls: 1, nanos, failed });
     local.counters().commands.add(1);
     local.counters().errors.add(failed);
     session.client.calls.set(session.client.calls.get() + 1);
-    write(session, stream, scratch).await?;
+    if !silent {
+        write(session, stream, scratch).await?;
+    }
     Ok(())
 }
 

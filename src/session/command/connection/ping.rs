@@ -1,0 +1,19 @@
+//! PING [message] and ECHO message: is anybody there?
+
+use crate::command::{Args, Fault};
+use crate::resp::Reply;
+use crate::session::Session;
+
+pub(super) fn run(_: &mut Session, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    match args.len() {
+        1 => reply.simple("PONG"),
+        2 => reply.bulk(args.get(1)),
+        _ => return Err(Fault::Arity("ping")),
+    }
+    Ok(())
+}
+
+pub(super) fn echo(_: &mut Session, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    reply.bulk(args.get(1));
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! RESET and QUIT: the connection starts anew, or ends.
+
+use crate::command::{Args, Fault};
+use crate::resp::{Protocol, Reply};
+use crate::session::{Replies, Session};
+
+pub(super) fn run(session: &mut Session, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    session.select(0);
+    session.speak(Protocol::Resp2);
+    session.authenticated = session.local.settings().requirepass.is_none();
+    session.touches = true;
+    session.replies = Replies::On;
+    let client = &session.client;
+    client.authenticated.set(session.authenticated);
+    client.name.take();
+    client.no_evict.set(false);
+    client.no_touch.set(false);
+    reply.simple("RESET");
+    Ok(())
+}
+
+/// Whatever follows in the same pipeline is not done any more.
+pub(super) fn quit(session: &mut Session, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    session.closing = true;
+    reply.ok();
+    Ok(())
+}

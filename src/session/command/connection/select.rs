@@ -1,0 +1,15 @@
+//! SELECT index: the database that later calls of this connection work on.
+
+use crate::command::{Args, Fault};
+use crate::resp::Reply;
+use crate::session::Session;
+
+pub(super) fn run(session: &mut Session, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    // Redis reads a C int here: what does not fit one is no integer to it.
+    let index = i32::try_from(args.int(1)?).map_err(|_| Fault::NotInteger)?;
+    let databases = session.local.settings().databases;
+    let chosen = usize::try_from(index).ok().filter(|&index| index < databases).and_then(|index| u16::try_from(index).ok());
+    session.select(chosen.ok_or(Fault::DatabaseOutOfRange)?);
+    reply.ok();
+    Ok(())
+}

@@ -10,6 +10,6 @@ mod wire;
 // The house inspects itself.
 mod tidy;
 // What clients see.
+mod keys;
 mod protocol;
-mod scan;
 mod transcripts;

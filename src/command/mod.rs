@@ -19,6 +19,8 @@ pub(crate) use fault::Fault;
 pub(crate) use reach::{Limits, Reach};
 pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec, Row, Run, Spec, Spread, keys_of};
 
+pub(crate) use crate::store::types::Thresholds;
+
 use crate::resp::Reply;
 
 /// Every family of data commands. The registry of the session is filled from this list and from the session's own tables.

@@ -8,13 +8,12 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::command::Limits;
+use crate::command::{Limits, Thresholds};
 use crate::metrics::{CommandTally, WorkerCounters};
 use crate::router::{Round, Router, Spare};
 use crate::session::clients::{self, Clients, Question};
 use crate::session::{Pause, Registry};
 use crate::settings::Settings;
-use crate::store::types::Thresholds;
 use crate::time::UnixMillis;
 
 /// What all workers see: settings, limits, the pause, everybody's counters, and the ways to each worker and to the server.

@@ -1,5 +1,8 @@
 //! What calls leave behind besides their replies: counts for the tally, and values too large to free on the spot.
 
+use std::collections::BTreeMap;
+
+use crate::command::Fault;
 use crate::store::Value;
 
 /// The effects of the calls of one batch or unit. The shard folds them into its tally; a borrower returns them with the loan.
@@ -13,6 +16,8 @@ pub(crate) struct Effects {
     pub(crate) misses: u64,
     /// Keys that were found past their deadline.
     pub(crate) expired: u64,
+    /// Error replies by their code word, for INFO errorstats.
+    pub(crate) errors: BTreeMap<Box<str>, u64>,
     /// Values whose freeing would hold up other keys; the reclaimer takes them.
     pub(crate) discarded: Vec<Discard>,
 }
@@ -25,6 +30,11 @@ pub(crate) enum Discard {
 }
 
 impl Effects {
+    /// Counts an error reply.
+    pub(crate) fn faulted(&mut self, fault: &Fault) {
+        fault.count_in(&mut self.errors);
+    }
+
     /// Gets rid of a value: here if that is quick, else by the reclaimer.
     pub(crate) fn discard(&mut self, value: Value) {
         if value.is_heavy() {
@@ -45,6 +55,9 @@ impl Effects {
         self.hits += other.hits;
         self.misses += other.misses;
         self.expired += other.expired;
+        for (code, count) in other.errors {
+            *self.errors.entry(code).or_default() += count;
+        }
         self.discarded.extend(other.discarded);
     }
 }

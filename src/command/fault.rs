@@ -1,6 +1,7 @@
 //! What the client is told when a command cannot be done: one cause, one text, exactly Redis's.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// A reason to refuse a command. Its text begins with the code word that clients match on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +64,18 @@ impl Fault {
             Fault::Because(text) => text,
             Fault::Told(text) => text,
         })
+    }
+
+    /// Counts it under its code word, the first of its text.
+    pub(crate) fn count_in(&self, counts: &mut BTreeMap<Box<str>, u64>) {
+        let text = self.text();
+        let code = text.split(' ').next().unwrap_or_default();
+        match counts.get_mut(code) {
+            Some(count) => *count += 1,
+            None => {
+                counts.insert(code.into(), 1);
+            }
+        }
     }
 
     /// A text made for the occasion.

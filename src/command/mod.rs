@@ -35,6 +35,7 @@ pub(crate) fn run(row: &Row, cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply
         Ok(()) => true,
         Err(fault) => {
             reply.rewind(start); // a fault leaves nothing half written
+            cx.effects.faulted(&fault);
             reply.error(&fault.text());
             false
         }

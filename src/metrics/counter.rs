@@ -42,8 +42,6 @@ pub(crate) struct Counts {
     /// Bytes read and written.
     pub(crate) bytes_in: Counter,
     pub(crate) bytes_out: Counter,
-    /// Replies that were errors (`total_error_replies`).
-    pub(crate) errors: Counter,
     /// Clients closed because what they sent grew past its limit.
     pub(crate) query_limit_closed: Counter,
 }

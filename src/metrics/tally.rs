@@ -1,5 +1,7 @@
 //! What a shard tells of itself, and how the tallies of several shards add up.
 
+use std::collections::BTreeMap;
+
 /// One shard's figures at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
@@ -12,6 +14,8 @@ pub(crate) struct Tally {
     pub(crate) databases: Vec<DatabaseTally>,
     /// By the row's number in the registry.
     pub(crate) commands: Vec<CommandTally>,
+    /// Error replies by their code word.
+    pub(crate) errors: BTreeMap<Box<str>, u64>,
 }
 
 /// One database of one shard.
@@ -44,6 +48,57 @@ impl CommandTally {
     }
 }
 
+/// What sessions count themselves: the calls that no shard sees.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SessionTally {
+    /// Session commands, by the row's number.
+    pub(crate) calls: Vec<CommandTally>,
+    /// Calls refused at a gate, by the row's number.
+    pub(crate) refused: Vec<u64>,
+    /// Error replies by their code word.
+    pub(crate) errors: BTreeMap<Box<str>, u64>,
+}
+
+impl SessionTally {
+    /// Nothing yet, for so many rows.
+    pub(crate) fn new(commands: usize) -> SessionTally {
+        SessionTally { calls: vec![CommandTally::default(); commands], refused: vec![0; commands], errors: BTreeMap::new() }
+    }
+
+    /// Counts a call of a session command.
+    pub(crate) fn count(&mut self, id: u16, tally: CommandTally) {
+        if let Some(sum) = self.calls.get_mut(usize::from(id)) {
+            sum.add(tally);
+        }
+    }
+
+    /// Counts a call refused at a gate.
+    pub(crate) fn count_refused(&mut self, id: u16) {
+        if let Some(sum) = self.refused.get_mut(usize::from(id)) {
+            *sum += 1;
+        }
+    }
+
+    /// Adds what another worker's sessions counted.
+    pub(crate) fn add(&mut self, other: &SessionTally) {
+        self.calls.iter_mut().zip(&other.calls).for_each(|(sum, more)| sum.add(*more));
+        self.refused.iter_mut().zip(&other.refused).for_each(|(sum, more)| *sum += more);
+        add_errors(&mut self.errors, &other.errors);
+    }
+}
+
+/// Adds error replies to others, by code word.
+pub(crate) fn add_errors(sum: &mut BTreeMap<Box<str>, u64>, more: &BTreeMap<Box<str>, u64>) {
+    for (code, count) in more {
+        match sum.get_mut(code) {
+            Some(sum) => *sum += count,
+            None => {
+                sum.insert(code.clone(), *count);
+            }
+        }
+    }
+}
+
 impl Tally {
     /// Adds another shard's figures.
     pub(crate) fn add(&mut self, other: &Tally) {
@@ -67,5 +122,6 @@ impl Tally {
         for (sum, more) in self.commands.iter_mut().zip(&other.commands) {
             sum.add(*more);
         }
+        add_errors(&mut self.errors, &other.errors);
     }
 }

@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::error::{Error, Result};
-use crate::metrics::WorkerCounters;
+use crate::metrics::{Pulse, SAMPLE_EVERY, Sampler, WorkerCounters, process};
 use crate::net::{Accepted, Door};
 use crate::router::{Router, SHARDS_MAX, Sequencer};
 use crate::server::worker::{Arrival, WorkerPlan};
@@ -25,6 +25,7 @@ use crate::session::{Board, Pause, Registry};
 use crate::settings::Settings;
 use crate::shard::Mailbox;
 use crate::shard::reclaim::Reclaimer;
+use crate::time::UnixMillis;
 
 /// The daemon.
 #[derive(Debug)]
@@ -91,8 +92,11 @@ impl Assembly {
             desks,
             shutdown: watch::Sender::new(false),
             started: Instant::now(),
+            started_at: UnixMillis::now(),
+            run_id: random_id(),
+            replication_id: random_id(),
+            pulse: Pulse::default(),
             hash_seeds: seeds,
-            run_id: run_id(),
             tcp_port,
             connections_received: AtomicU64::new(0),
             connections_rejected: AtomicU64::new(0),
@@ -157,6 +161,7 @@ impl Assembly {
         let status = format!("serving on port {} with {shards} shards", assembly.board.tcp_port);
         systemd::ready(&status);
         let watchdog = tokio::task::spawn_local(feed_watchdog(assembly.clone()));
+        let pulse = tokio::task::spawn_local(feel_pulse(assembly.board.clone()));
         loop {
             tokio::select! {
                 _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
@@ -173,6 +178,7 @@ impl Assembly {
         }
         systemd::stopping("draining");
         watchdog.abort();
+        pulse.abort();
         accepting.iter().for_each(tokio::task::JoinHandle::abort);
         for path in paths {
             let _ = std::fs::remove_file(path);
@@ -250,6 +256,24 @@ impl Assembly {
     }
 }
 
+/// Samples what INFO shows as rates and as the peak of memory, and lets the log follow CONFIG SET loglevel.
+async fn feel_pulse(board: Arc<Board>) {
+    let mut settings = board.settings.subscribe();
+    board.pulse.memory_at_start.store(process::allocated(), Ordering::Relaxed);
+    let (mut sampler, mut last) = (Sampler::default(), Instant::now());
+    let mut clock = tokio::time::interval(SAMPLE_EVERY);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        clock.tick().await;
+        board.pulse.memory_peak(process::allocated());
+        sampler.sample(board.totals(), last.elapsed(), &board.pulse);
+        last = Instant::now();
+        if settings.has_changed().unwrap_or(false) {
+            logging::set_level(settings.borrow_and_update().loglevel);
+        }
+    }
+}
+
 /// Tells systemd's watchdog that every shard answers through its own mailbox, as long as every one does.
 async fn feed_watchdog(assembly: std::rc::Rc<Assembly>) {
     let Some(interval) = systemd::watchdog_interval() else { return };
@@ -284,7 +308,7 @@ fn random_seed() -> u64 {
     getrandom::u64().expect("the operating system provides randomness")
 }
 
-fn run_id() -> String {
+fn random_id() -> String {
     (0..3).map(|_| format!("{:016x}", random_seed())).collect::<String>().chars().take(40).collect()
 }
 

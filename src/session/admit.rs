@@ -11,23 +11,24 @@ pub(crate) struct Refusal {
 
 /// Finds the entry of a call and lets it pass, or says why not.
 pub(crate) fn admit<'r>(session: &Session, registry: &'r Registry, args: &Args<'_>) -> Result<&'r Entry, Refusal> {
-    let entry = known(registry, args).map_err(|fault| Refusal { fault, id: None })?;
-    let passed = arity(entry, args).and_then(|()| allowed(session, entry)).and_then(|()| authenticated(session, entry));
-    match passed {
-        Ok(()) => Ok(entry),
-        Err(fault) => Err(Refusal { fault, id: Some(entry.id) }),
-    }
+    let command = registry.find(args.get(0)).ok_or_else(|| Refusal { fault: unknown_command(args), id: None })?;
+    let refused = |id| move |fault| Refusal { fault, id };
+    allowed(session, command, args).map_err(refused(Some(command.id)))?;
+    let entry = subcommand(command, args).map_err(refused(None))?;
+    arity(entry, args).and_then(|()| authenticated(session, entry)).map_err(refused(Some(entry.id)))?;
+    Ok(entry)
 }
 
-/// Is there such a command, and such a subcommand?
-fn known<'r>(registry: &'r Registry, args: &Args<'_>) -> Result<&'r Entry, Fault> {
-    let Some(entry) = registry.find(args.get(0)) else { return Err(unknown_command(args)) };
-    if entry.subcommands.is_empty() || args.len() < 2 {
-        return Ok(entry);
+/// Is there such a subcommand? A container that is called without one stands for itself.
+fn subcommand<'r>(command: &'r Entry, args: &Args<'_>) -> Result<&'r Entry, Fault> {
+    if command.subcommands.is_empty() || args.len() < 2 {
+        return Ok(command);
     }
-    entry.subcommand(args.get(1)).ok_or_else(|| {
-        let (sub, container) = (printable(args.get(1), SHOWN_BYTES_MAX), entry.spec.name.to_ascii_uppercase());
-        Fault::told(format!("ERR unknown subcommand '{sub}'. Try {container} HELP."))
+    command.subcommand(args.get(1)).ok_or_else(|| {
+        // Redis looks for the subcommands of DEBUG in another place, which has another text.
+        let forms = if command.spec.flags.has(Flags::PROTECTED) { " or wrong number of arguments for" } else { "" };
+        let (sub, container) = (printable(args.get(1), SHOWN_BYTES_MAX), command.spec.name.to_ascii_uppercase());
+        Fault::told(format!("ERR unknown subcommand{forms} '{sub}'. Try {container} HELP."))
     })
 }
 
@@ -37,8 +38,11 @@ fn arity(entry: &Entry, args: &Args<'_>) -> Result<(), Fault> {
 }
 
 /// Is it locked, and this client not among those that may use it? DEBUG is all there is to lock.
-fn allowed(session: &Session, entry: &Entry) -> Result<(), Fault> {
-    if !entry.spec.flags.has(Flags::PROTECTED) || session.local.settings().enable_debug_command.allows(session.client.is_local()) {
+fn allowed(session: &Session, command: &Entry, args: &Args<'_>) -> Result<(), Fault> {
+    if !command.spec.flags.has(Flags::PROTECTED)
+        || args.len() < 2
+        || session.local.settings().enable_debug_command.allows(session.client.is_local())
+    {
         return Ok(());
     }
     Err(Fault::Because(

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
-use crate::metrics::CommandTally;
+use crate::metrics::SessionTally;
 use crate::session::Local;
 use crate::time::UnixMillis;
 
@@ -144,7 +144,7 @@ pub(crate) enum Question {
     /// Looks at every client on its own thread and sends back what the look returned, with the client's id.
     Clients { look: Look, answer: oneshot::Sender<Vec<(u64, String)>> },
     /// The tallies of session commands and the refused calls, by row.
-    Tallies { reset: bool, answer: oneshot::Sender<(Vec<CommandTally>, Vec<u64>)> },
+    Tallies { reset: bool, answer: oneshot::Sender<SessionTally> },
 }
 
 /// What is done with each client of a worker: a line to list, an empty one to count it, or nothing.
@@ -162,11 +162,11 @@ pub(crate) async fn answer(local: Rc<Local>, mut questions: mpsc::Receiver<Quest
                 let _ = answer.send(seen);
             }
             Question::Tallies { reset, answer } => {
+                let mut tally = local.tally.borrow_mut();
                 if reset {
-                    local.tallies.borrow_mut().fill(CommandTally::default());
-                    local.rejected.borrow_mut().fill(0);
+                    *tally = SessionTally::new(local.board.registry.len());
                 }
-                let _ = answer.send((local.tallies.borrow().clone(), local.rejected.borrow().clone()));
+                let _ = answer.send(tally.clone());
             }
         }
     }
@@ -189,8 +189,8 @@ pub(crate) async fn look_at_all(local: &Local, look: impl Fn() -> Look) -> Vec<(
     all
 }
 
-/// The tallies of session commands and the refused calls over all workers, by row. `reset`: they start again from nothing.
-pub(crate) async fn tallies(local: &Local, reset: bool) -> (Vec<CommandTally>, Vec<u64>) {
+/// What the sessions of all workers counted. `reset`: they start again from nothing.
+pub(crate) async fn tallies(local: &Local, reset: bool) -> SessionTally {
     let mut asked = Vec::with_capacity(local.board.desks.len());
     for desk in &local.board.desks {
         let (answer, told) = oneshot::channel();
@@ -198,12 +198,9 @@ pub(crate) async fn tallies(local: &Local, reset: bool) -> (Vec<CommandTally>, V
             asked.push(told);
         }
     }
-    let commands = local.board.registry.len();
-    let (mut calls, mut refused) = (vec![CommandTally::default(); commands], vec![0; commands]);
+    let mut sum = SessionTally::new(local.board.registry.len());
     for told in asked {
-        let (more_calls, more_refused) = told.await.unwrap_or_default();
-        calls.iter_mut().zip(more_calls).for_each(|(sum, more)| sum.add(more));
-        refused.iter_mut().zip(more_refused).for_each(|(sum, more)| *sum += more);
+        sum.add(&told.await.unwrap_or_default());
     }
-    (calls, refused)
+    sum
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, watch};
 
 use crate::command::{Limits, Thresholds};
-use crate::metrics::{CommandTally, WorkerCounters};
+use crate::metrics::{Pulse, SessionTally, Totals, WorkerCounters};
 use crate::router::{Round, Router, Spare};
 use crate::session::clients::{self, Clients, Question};
 use crate::session::{Pause, Registry};
@@ -30,10 +30,13 @@ pub(crate) struct Board {
     /// SHUTDOWN.
     pub(crate) shutdown: watch::Sender<bool>,
     pub(crate) started: Instant,
+    pub(crate) started_at: UnixMillis,
     /// Of all hash tables: random, the same in every shard, so that a hash holds wherever an entry moves.
     pub(crate) hash_seeds: [u64; 4],
-    /// 40 hexadecimal digits, new with every start.
+    /// 40 hexadecimal digits, new with every start. So are the next ones, by which replicas will know this history.
     pub(crate) run_id: String,
+    pub(crate) replication_id: String,
+    pub(crate) pulse: Pulse,
     /// The port of the first TCP listener (port 0 asks the system for one).
     pub(crate) tcp_port: u16,
     pub(crate) connections_received: AtomicU64,
@@ -54,10 +57,7 @@ pub(crate) struct Local {
     seen: RefCell<Arc<Settings>>,
     rounds: RefCell<Vec<Box<Turn>>>,
     buffers: RefCell<Vec<Arc<Vec<u8>>>>,
-    /// Calls of session commands, by the row's number.
-    pub(crate) tallies: RefCell<Vec<CommandTally>>,
-    /// Calls refused at a gate, by the row's number.
-    pub(crate) rejected: RefCell<Vec<u64>>,
+    pub(crate) tally: RefCell<SessionTally>,
     /// The time, at most a second old: good enough for how long a client has been idle, and no look at the clock for every read.
     pub(crate) coarse_now: Cell<UnixMillis>,
     /// The server is stopping: sessions end after what they are doing.
@@ -96,8 +96,7 @@ impl Local {
             seen: RefCell::new(seen),
             rounds: RefCell::default(),
             buffers: RefCell::default(),
-            tallies: RefCell::new(vec![CommandTally::default(); commands]),
-            rejected: RefCell::new(vec![0; commands]),
+            tally: RefCell::new(SessionTally::new(commands)),
             coarse_now: Cell::new(UnixMillis::now()),
             stopping: Cell::new(false),
         })
@@ -113,20 +112,6 @@ impl Local {
 
     pub(crate) fn counters(&self) -> &WorkerCounters {
         &self.board.counters[self.index]
-    }
-
-    /// Counts a call of a session command.
-    pub(crate) fn count(&self, id: u16, tally: CommandTally) {
-        if let Some(sum) = self.tallies.borrow_mut().get_mut(usize::from(id)) {
-            sum.add(tally);
-        }
-    }
-
-    /// Counts a call refused at a gate.
-    pub(crate) fn count_rejected(&self, id: u16) {
-        if let Some(sum) = self.rejected.borrow_mut().get_mut(usize::from(id)) {
-            *sum += 1;
-        }
     }
 
     /// CONFIG RESETSTAT.
@@ -207,6 +192,15 @@ impl Board {
         self.settings.send_replace(Arc::new(settings));
     }
 
+    /// What the sampler samples.
+    pub(crate) fn totals(&self) -> Totals {
+        Totals {
+            calls: self.sum(|counters| counters.commands.get()),
+            bytes_in: self.sum(|counters| counters.bytes_in.get()),
+            bytes_out: self.sum(|counters| counters.bytes_out.get()),
+        }
+    }
+
     /// Changes the settings, all of what `change` does or nothing, and lets everybody have the new ones. Two changes at once follow one another.
     ///
     /// # Errors
@@ -233,7 +227,7 @@ impl Board {
     /// Sets back what CONFIG RESETSTAT sets back; connections that are open stay counted.
     fn reset_counters(&self) {
         for counters in &self.counters {
-            for counter in [&counters.commands, &counters.bytes_in, &counters.bytes_out, &counters.errors, &counters.query_limit_closed] {
+            for counter in [&counters.commands, &counters.bytes_in, &counters.bytes_out, &counters.query_limit_closed] {
                 counter.reset();
             }
         }

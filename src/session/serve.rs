@@ -216,13 +216,13 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
                 if let Err(fault) = result {
                     written.clear();
                     Reply::new(&mut written, session.protocol).error(&fault.text());
-                    local.counters().errors.add(1);
+                    fault.count_in(&mut local.tally.borrow_mut().errors);
                 }
                 // CLIENT REPLY may just have changed whether this very call is answered.
                 round.answer(session.protocol, session.replies != Replies::On, |reply| reply.raw(&written));
                 session.said();
                 turn.scratch = written;
-                local.count(entry.id, CommandTally { calls: 1, nanos: 0, failed: u64::from(failed) });
+                local.tally.borrow_mut().count(entry.id, CommandTally { calls: 1, nanos: 0, failed: u64::from(failed) });
                 limits = query_limits(session);
                 paused = local.board.pause.is_set();
             }
@@ -250,10 +250,12 @@ fn query_limits(session: &Session) -> resp::Limits {
 /// Answers a call that did not pass a gate.
 fn refuse(session: &mut Session, turn: &mut Turn, refusal: &Refusal) {
     let local = &session.local;
-    local.counters().errors.add(1);
+    let mut tally = local.tally.borrow_mut();
+    refusal.fault.count_in(&mut tally.errors);
     if let Some(id) = refusal.id {
-        local.count_rejected(id);
+        tally.count_refused(id);
     }
+    drop(tally);
     turn.round.answer(session.protocol, session.replies != Replies::On, |reply| reply.error(&refusal.fault.text()));
     session.said();
 }
@@ -322,12 +324,12 @@ async fn ask_others<S: AsyncWrite + Unpin>(
     if let Err(fault) = result {
         scratch.clear();
         Reply::new(scratch, protocol).error(&fault.text());
+        fault.count_in(&mut local.tally.borrow_mut().errors);
     }
     session.said();
     let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-    local.count(id, CommandTally { calls: 1, nanos, failed });
+    local.tally.borrow_mut().count(id, CommandTally { calls: 1, nanos, failed });
     local.counters().commands.add(1);
-    local.counters().errors.add(failed);
     session.client.calls.set(session.client.calls.get() + 1);
     if !silent {
         write(session, stream, scratch).await?;

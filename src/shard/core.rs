@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::command::{self, Cx, Discard, Effects, Limits, Reach};
-use crate::metrics::{CommandTally, DatabaseTally, Tally};
+use crate::metrics::{CommandTally, DatabaseTally, Tally, add_errors};
 use crate::resp::Reply;
 use crate::shard::batch::Words;
 use crate::shard::{Batch, Call, Returned};
@@ -122,6 +122,7 @@ impl Shard {
         self.tally.hits += effects.hits;
         self.tally.misses += effects.misses;
         self.tally.expired += effects.expired;
+        add_errors(&mut self.tally.errors, &effects.errors);
         self.effects.discarded = effects.discarded;
         let mut tally = self.tally.clone();
         if let Some(keyspace) = &self.keyspace {
@@ -137,6 +138,7 @@ impl Shard {
         self.tally = Tally { commands: vec![CommandTally::default(); commands], changed, ..Tally::default() };
         let effects = &mut self.effects;
         (effects.hits, effects.misses, effects.expired) = (0, 0, 0);
+        effects.errors.clear();
     }
 }
 

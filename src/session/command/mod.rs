@@ -2,6 +2,8 @@
 
 mod connection;
 mod help;
+#[cfg(test)]
+mod reference;
 mod server;
 
 use crate::command::{Args, Arity, Categories, Fault, Flags};

@@ -1,7 +1,13 @@
 //! COMMAND, CONFIG, INFO and kin: what the server tells of itself and is told.
 
+mod absent;
 mod command;
 mod config;
+mod debug;
+mod info;
+mod lolwut;
+mod shutdown;
+mod time;
 
 use crate::command::{Arity, Categories, Flags};
 use crate::session::SessionRow;
@@ -13,6 +19,8 @@ use command::{count, describe, docs, keys, list};
 const ANYTIME: Flags = Flags::LOADING.and(Flags::STALE);
 /// For operators.
 const OPERATORS: Flags = ANYTIME.and(Flags::ADMIN).and(Flags::NOSCRIPT);
+/// What would bring foreign code in.
+const LOADS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_ASYNC_LOADING);
 const UNORDERED: &[&str] = &["nondeterministic_output_order"];
 const EVERYWHERE: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
 
@@ -110,4 +118,122 @@ pub(crate) static TABLE: &[SessionRow] = &[
         "",
     ),
     here("config|help", Arity::exactly(2), help::run).flags(ANYTIME).doc("server", "5.0.0", "Lists the subcommands of CONFIG.", "O(1)", ""),
+    SessionRow::ask("info", Arity::at_least(1), info::run)
+        .flags(ANYTIME)
+        .categories(Categories::DANGEROUS)
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
+        .doc(
+            "server",
+            "1.0.0",
+            "Tells the figures of the server: all usual sections, or the named ones.",
+            "O(1)",
+            "[section [section ...]]",
+        ),
+    here("time", Arity::exactly(1), time::run).flags(ANYTIME.and(Flags::FAST)).tips(&["nondeterministic_output"]).doc(
+        "server",
+        "2.6.0",
+        "Answers the server's time: seconds since 1970 and microseconds.",
+        "O(1)",
+        "",
+    ),
+    here("lolwut", Arity::at_least(1), lolwut::run).flags(Flags::READONLY.and(Flags::FAST)).doc(
+        "server",
+        "5.0.0",
+        "Lays a mosaic of broken tiles and tells the version.",
+        "",
+        "[VERSION version] [columns [rows [tiles]]]",
+    ),
+    here("shutdown", Arity::at_least(1), shutdown::run).flags(OPERATORS.and(Flags::NO_MULTI).and(Flags::ALLOW_BUSY)).doc(
+        "server",
+        "1.0.0",
+        "Lets running calls finish and ends the server.",
+        "O(1)",
+        "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
+    ),
+    SessionRow::container("debug", Arity::at_least(2)).flags(OPERATORS.and(Flags::PROTECTED)).doc(
+        "server",
+        "1.0.0",
+        "Holds commands for tests.",
+        "Depends on subcommand.",
+        "",
+    ),
+    SessionRow::ask("debug|sleep", Arity::at_least(2), debug::sleep).flags(OPERATORS).doc(
+        "server",
+        "1.0.0",
+        "Lets every call on data wait for so many seconds, fractions allowed.",
+        "O(1)",
+        "seconds",
+    ),
+    here("debug|set-active-expire", Arity::at_least(2), debug::set_active_expire).flags(OPERATORS).doc(
+        "server",
+        "1.0.0",
+        "Whether keys past their deadline are removed without being touched: 1 or 0.",
+        "O(1)",
+        "<0 | 1>",
+    ),
+    here("debug|help", Arity::exactly(2), help::run).flags(OPERATORS).doc("server", "1.0.0", "Lists the subcommands of DEBUG.", "O(1)", ""),
+    SessionRow::container("module", Arity::at_least(2)).doc(
+        "server",
+        "4.0.0",
+        "Holds the commands on modules, of which there are none.",
+        "Depends on subcommand.",
+        "",
+    ),
+    here("module|list", Arity::exactly(2), absent::modules).flags(Flags::ADMIN.and(Flags::NOSCRIPT)).tips(UNORDERED).doc(
+        "server",
+        "4.0.0",
+        "Answers the loaded modules: none.",
+        "O(1)",
+        "",
+    ),
+    here("module|load", Arity::at_least(3), absent::locked).flags(LOADS).doc(
+        "server",
+        "4.0.0",
+        "Refused: there are no modules.",
+        "O(1)",
+        "path [arg [arg ...]]",
+    ),
+    here("module|loadex", Arity::at_least(3), absent::locked).flags(LOADS).doc(
+        "server",
+        "7.0.0",
+        "Refused: there are no modules.",
+        "O(1)",
+        "path [CONFIG name value [CONFIG name value ...]] [ARGS arg [arg ...]]",
+    ),
+    here("module|unload", Arity::exactly(3), absent::locked).flags(LOADS).doc(
+        "server",
+        "4.0.0",
+        "Refused: there are no modules.",
+        "O(1)",
+        "name",
+    ),
+    here("module|help", Arity::exactly(2), help::run).flags(ANYTIME).doc("server", "5.0.0", "Lists the subcommands of MODULE.", "O(1)", ""),
+    here("cluster", Arity::at_least(2), absent::cluster).doc(
+        "cluster",
+        "3.0.0",
+        "Refused: this server is no node of a cluster.",
+        "O(1)",
+        "subcommand [arg [arg ...]]",
+    ),
+    here("readonly", Arity::exactly(1), absent::cluster).flags(ANYTIME.and(Flags::FAST)).categories(Categories::CONNECTION).doc(
+        "cluster",
+        "3.0.0",
+        "Refused: this server is no node of a cluster.",
+        "O(1)",
+        "",
+    ),
+    here("readwrite", Arity::exactly(1), absent::cluster).flags(ANYTIME.and(Flags::FAST)).categories(Categories::CONNECTION).doc(
+        "cluster",
+        "3.0.0",
+        "Refused: this server is no node of a cluster.",
+        "O(1)",
+        "",
+    ),
+    here("asking", Arity::exactly(1), absent::cluster).flags(Flags::FAST).categories(Categories::CONNECTION).doc(
+        "cluster",
+        "3.0.0",
+        "Refused: this server is no node of a cluster.",
+        "O(1)",
+        "",
+    ),
 ];

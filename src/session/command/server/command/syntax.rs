@@ -99,7 +99,7 @@ fn sequence(words: &[&str], at: &mut usize) -> Result<Vec<Argument>, String> {
                     return Err(format!("a {word} stays open"));
                 }
                 *at += 1;
-                if word == "[" && said_again(&mut arguments, &inner, token_at) {
+                if word == "[" && said_again(&mut arguments, &inner, &mut token_at) {
                     continue;
                 }
                 if word == "[" {
@@ -146,28 +146,20 @@ fn settle(arguments: &mut Vec<Argument>, token_at: &mut Option<usize>) {
 
 /// Whether brackets only say that what stands before them may be said again, as in `key value [key value ...]` or `[GET pattern
 /// [GET pattern ...]]`; if so it is marked.
-fn said_again(arguments: &mut Vec<Argument>, inner: &[Vec<Argument>], token_at: Option<usize>) -> bool {
+fn said_again(arguments: &mut Vec<Argument>, inner: &[Vec<Argument>], token_at: &mut Option<usize>) -> bool {
     let [again] = inner else { return false };
-    let Some((last, before_last)) = again.split_last() else { return false };
-    if !last.multiple || before_last.iter().any(|argument| argument.multiple) {
+    let mut again = again.clone();
+    if !again.last_mut().is_some_and(Argument::lose_dots) {
         return false;
     }
-    let plain = |argument: &Argument| Argument { multiple: false, ..argument.clone() };
-    let again: Vec<Argument> = again.iter().map(plain).collect();
-    // With its token: what waits for its values is settled first.
-    if let (Some(at), [only]) = (token_at, again.as_slice())
-        && only.token.is_some()
-    {
-        let (mut settled, mut waiting) = (arguments[at..].to_vec(), Some(0));
-        settle(&mut settled, &mut waiting);
-        if settled == again {
-            // Its token stays where it is, for `settle`; its value is the last.
-            if let Some(value) = arguments.last_mut() {
-                (value.multiple, value.multiple_token) = (true, true);
-            }
-            return true;
+    if again.iter().any(|argument| argument.token.is_some()) {
+        // With its token, then: the one before has all its values.
+        settle(arguments, token_at);
+        if arguments.last() != again.last() || again.len() != 1 {
+            return false;
         }
-        return false;
+        arguments.iter_mut().rev().take(1).for_each(|argument| (argument.multiple, argument.multiple_token) = (true, true));
+        return true;
     }
     let Some(start) = arguments.len().checked_sub(again.len()).filter(|start| arguments[*start..] == again) else { return false };
     let mut repeated = arguments.split_off(start);
@@ -206,6 +198,14 @@ impl Argument {
 
     fn token(word: &str) -> Argument {
         Argument { kind: Kind::Token, token: Some(word.to_owned()), ..Argument::value(&word.to_ascii_lowercase()) }
+    }
+
+    /// Takes the dots away that the argument, or the last part of it, ends with. Says whether there were any.
+    fn lose_dots(&mut self) -> bool {
+        match &mut self.kind {
+            Kind::Block(parts) if !self.multiple => parts.last_mut().is_some_and(Argument::lose_dots),
+            _ => std::mem::take(&mut self.multiple),
+        }
     }
 
     fn block(parts: Vec<Argument>) -> Argument {
@@ -328,6 +328,7 @@ mod tests {
         assert_eq!(told("[section [section ...]]"), "section:string?*");
         assert_eq!(told("key value [key value ...]"), "key_value:block*(key:key value:string)");
         assert_eq!(told("key [GET pattern [GET pattern ...]]"), "key:key [GET]pattern:pattern?*t");
+        assert_eq!(told("[CONFIG name value [CONFIG name value ...]]"), "[CONFIG]name_value:block?*t(name:string value:string)");
         assert_eq!(told("[ID client-id [client-id ...]]"), "[ID]client-id:integer?*");
         assert_eq!(told("STREAMS key [key ...] id [id ...]"), "[STREAMS]key_id:block(key:key* id:string*)");
         assert_eq!(

@@ -12,4 +12,6 @@ mod tidy;
 // What clients see.
 mod keys;
 mod protocol;
+mod settings;
 mod transcripts;
+mod tutorial;

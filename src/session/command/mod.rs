@@ -10,12 +10,7 @@ use crate::command::{Args, Arity, Categories, Fault, Flags};
 use crate::session::{Here, SessionRow};
 
 /// Every family of session commands.
-pub(crate) static SESSION_FAMILIES: &[&[SessionRow]] = &[CONTAINERS, DEBUG, connection::TABLE, server::TABLE];
-
-/// DEBUG, whose OBJECT is a data row.
-static DEBUG: &[SessionRow] = &[SessionRow::container("debug", Arity::at_least(2))
-    .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::PROTECTED))
-    .doc("server", "1.0.0", "Holds the commands for who hunts a bug.", "Depends on subcommand.", "")];
+pub(crate) static SESSION_FAMILIES: &[&[SessionRow]] = &[CONTAINERS, connection::TABLE, server::TABLE];
 
 /// Containers whose subcommands are data rows.
 static CONTAINERS: &[SessionRow] = &[

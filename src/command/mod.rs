@@ -3,11 +3,13 @@
 //! To add a command: write `family/name.rs` with one function `run`, add a row to the family's `TABLE`, add a transcript to
 //! `tests/transcripts/family.txt`. Arity errors, COMMAND, routing, metrics and the reference pages follow from the row.
 
+mod answer;
 mod args;
 mod context;
 mod effects;
 mod fault;
 mod keys;
+mod list;
 mod reach;
 mod spec;
 mod string;
@@ -22,7 +24,7 @@ pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec
 use crate::resp::Reply;
 
 /// Every family of data commands. The registry of the session is filled from this list and from the session's own tables.
-pub(crate) static FAMILIES: &[&[Row]] = &[keys::TABLE, string::TABLE];
+pub(crate) static FAMILIES: &[&[Row]] = &[keys::TABLE, string::TABLE, list::TABLE];
 
 /// Runs one row. The one place where a row is called: by shards, by borrowers, later by scripts.
 ///

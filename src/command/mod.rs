@@ -11,6 +11,7 @@ mod fault;
 mod keys;
 mod list;
 mod reach;
+mod set;
 mod spec;
 mod string;
 
@@ -24,7 +25,7 @@ pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec
 use crate::resp::Reply;
 
 /// Every family of data commands. The registry of the session is filled from this list and from the session's own tables.
-pub(crate) static FAMILIES: &[&[Row]] = &[keys::TABLE, string::TABLE, list::TABLE];
+pub(crate) static FAMILIES: &[&[Row]] = &[keys::TABLE, string::TABLE, list::TABLE, set::TABLE];
 
 /// Runs one row. The one place where a row is called: by shards, by borrowers, later by scripts.
 ///

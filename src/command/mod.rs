@@ -8,6 +8,7 @@ mod args;
 mod context;
 mod effects;
 mod fault;
+mod hash;
 mod keys;
 mod list;
 mod reach;
@@ -25,7 +26,7 @@ pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec
 use crate::resp::Reply;
 
 /// Every family of data commands. The registry of the session is filled from this list and from the session's own tables.
-pub(crate) static FAMILIES: &[&[Row]] = &[keys::TABLE, string::TABLE, list::TABLE, set::TABLE];
+pub(crate) static FAMILIES: &[&[Row]] = &[keys::TABLE, string::TABLE, list::TABLE, set::TABLE, hash::TABLE];
 
 /// Runs one row. The one place where a row is called: by shards, by borrowers, later by scripts.
 ///

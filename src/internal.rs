@@ -6,8 +6,8 @@ use crate::command::{Args, Limits};
 use crate::resp::{Protocol, Span};
 use crate::router::{Round, Spare};
 use crate::session::{Handler, Registry};
-use crate::shard::Shard;
 use crate::shard::batch::Manner;
+use crate::shard::{Batch, Held, Shard};
 use crate::store::{Keyspace, Part};
 use crate::time::UnixMillis;
 
@@ -82,7 +82,14 @@ impl InProcess {
         let manner = Manner { database: self.database, protocol, touches: true };
         let shards = u32::try_from(self.shards.len()).ok()?;
         self.round.push(row, entry.id, manner, &args, shards, &self.spare, false);
-        self.round.run_in_hand(&input, &mut self.shards, &self.limits, UnixMillis(self.now_ms));
+        let now = UnixMillis(self.now_ms);
+        for (index, owners, batch) in self.round.batches() {
+            batch.input = Some(input.clone());
+            match owners {
+                None => self.shards[index].run(batch, now),
+                Some(owners) => run_borrowed(batch, owners, &mut self.shards, &self.limits, now),
+            }
+        }
         let mut scratch = Vec::new();
         let reply = self.round.stitch(&mut scratch, 0).to_vec();
         self.round.reset(&self.spare);
@@ -94,5 +101,17 @@ impl InProcess {
     pub fn names(&self) -> Vec<&'static str> {
         let entries = self.registry.entries().iter();
         entries.flat_map(|entry| std::iter::once(entry).chain(&entry.subcommands)).map(|entry| entry.spec.name).collect()
+    }
+}
+
+/// A borrow without mailboxes: the keyspaces of `owners` are lent, used, and given back.
+fn run_borrowed(batch: &mut Batch, owners: u64, shards: &mut [Shard], limits: &Limits, now: UnixMillis) {
+    let mut held = Held::new(shards.len());
+    for (index, shard) in shards.iter_mut().enumerate().filter(|(index, _)| owners & (1 << index) != 0) {
+        held.take(index, shard.lend());
+    }
+    held.run(batch, limits, now.0, || 0, now);
+    for (index, returned) in held.give_back() {
+        shards[index].take_back(returned);
     }
 }

@@ -39,6 +39,11 @@ impl<'a> Args<'a> {
         number::parse_integer(self.get(at)).ok_or(Fault::NotInteger)
     }
 
+    /// Word `at` as a count: an integer that is not negative. Whatever else it is, Redis says the same.
+    pub(crate) fn count(&self, at: usize) -> Result<usize, Fault> {
+        number::parse_integer(self.get(at)).and_then(|count| usize::try_from(count).ok()).ok_or(Fault::NotPositive)
+    }
+
     /// Word `at` as a double.
     pub(crate) fn float(&self, at: usize) -> Result<f64, Fault> {
         number::parse_double(self.get(at)).ok_or(Fault::NotFloat)

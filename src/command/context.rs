@@ -155,14 +155,16 @@ impl<'a> Cx<'a> {
     ///
     /// A command that may leave it empty calls [`Cx::drop_if_empty`] afterwards.
     pub(crate) fn create_as<T: Typed>(&mut self, key: &[u8], make: impl FnOnce() -> T) -> Result<Guard<'_, T>, Fault> {
-        let database = self.database;
-        if !self.exists(database, key) {
-            self.put(key, T::into_value(Box::new(make())), None);
+        let (touches, now, limits, database) = (self.touches, self.now, self.limits, self.database);
+        self.drop_if_due(database, key);
+        let (hash, data) = locate(&mut self.reach, database, key);
+        data.set_stamp(limits.stamp(now));
+        let mut entry = data.find_or_add(hash, key, || T::into_value(Box::new(make())));
+        if touches {
+            let access = limits.touched(entry.access(), now);
+            entry.set_access(access);
         }
-        match self.write(key) {
-            None => Err(Fault::NoSuchKey), // not reached: the key was just put
-            Some(entry) => entry.into_guard::<T>().ok_or(Fault::WrongType),
-        }
+        entry.into_guard::<T>().ok_or(Fault::WrongType)
     }
 
     /// Removes the key if its collection became empty: Redis keeps no empty collections.

@@ -3,27 +3,34 @@
 //! To add a command: write `family/name.rs` with one function `run`, add a row to the family's `TABLE`, add a transcript to
 //! `tests/transcripts/family.txt`. Arity errors, COMMAND, routing, metrics and the reference pages follow from the row.
 
+mod answer;
 mod args;
 mod context;
 mod effects;
 mod fault;
+mod hash;
 mod keys;
+mod list;
 mod reach;
+mod set;
 mod spec;
+mod stream;
 mod string;
+mod zset;
 
 pub(crate) use args::{Args, Options};
 pub(crate) use context::Cx;
 pub(crate) use effects::{Discard, Effects};
 pub(crate) use fault::Fault;
-pub(crate) use crate::store::types::Thresholds;
 pub(crate) use reach::{Limits, Reach};
 pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec, Row, Run, Spec, Spread, keys_of};
+
+pub(crate) use crate::store::types::Thresholds;
 
 use crate::resp::Reply;
 
 /// Every family of data commands. The registry of the session is filled from this list and from the session's own tables.
-pub(crate) static FAMILIES: &[&[Row]] = &[keys::TABLE, string::TABLE];
+pub(crate) static FAMILIES: &[&[Row]] = &[keys::TABLE, string::TABLE, list::TABLE, set::TABLE, hash::TABLE, zset::TABLE, stream::TABLE];
 
 /// Runs one row. The one place where a row is called: by shards, by borrowers, later by scripts.
 ///

@@ -8,9 +8,9 @@ mod plan;
 mod round;
 mod send;
 mod sequencer;
-#[cfg(test)]
-mod simulation;
 mod survey;
+#[cfg(test)]
+mod tests;
 mod unit;
 
 pub(crate) use plan::Plan;

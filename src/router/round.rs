@@ -7,16 +7,13 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::command::{Args, Cx, Effects, Join, Limits, Reach, Row, Spread};
+use crate::command::{Args, Join, Row, Spread};
 use crate::resp::{Protocol, Reply};
 use crate::router::Plan;
 use crate::router::join::join;
+use crate::shard::Batch;
 use crate::shard::batch::Manner;
-use crate::shard::core::run_calls;
-use crate::shard::{Batch, Returned, Shard};
 use crate::slot;
-use crate::store::Keyspace;
-use crate::time::UnixMillis;
 
 /// Batches of one worker that wait for their next use.
 #[derive(Debug, Default)]
@@ -185,30 +182,14 @@ impl Round {
         scratch
     }
 
-    /// Runs everything on shards in hand, one group after the other and one shard after the other: a round without mailboxes, for
-    /// whoever drives cores by hand.
-    pub(crate) fn run_in_hand(&mut self, input: &Arc<Vec<u8>>, shards: &mut [Shard], limits: &Limits, now: UnixMillis) {
-        for group in &mut self.groups {
-            for (index, batch) in group.batches.iter_mut().enumerate() {
-                let Some(batch) = batch else { continue };
-                batch.input = Some(input.clone());
-                let Kind::Borrow(owners) = group.kind else {
-                    shards[index].run(batch, now);
-                    continue;
-                };
-                let owned = |shard: usize| owners & (1 << shard) != 0;
-                let mut lent: Vec<Option<Keyspace>> =
-                    shards.iter_mut().enumerate().map(|(at, shard)| owned(at).then(|| shard.lend())).collect();
-                let (mut effects, mut seed) = (Effects::default(), now.0);
-                let mut cx = Cx::new(Reach::Several(&mut lent), limits, &mut effects, &mut seed, now);
-                run_calls(batch, &mut cx, || 0, 0, |_, _| {});
-                for (shard, keyspace) in shards.iter_mut().zip(lent) {
-                    if let Some(keyspace) = keyspace {
-                        shard.take_back(Returned { keyspace, effects: std::mem::take(&mut effects), tallies: Vec::new() });
-                    }
-                }
-            }
-        }
+    /// The batches in the order in which they would be sent, for whoever drives cores by hand: the shard, and for calls that borrow, whose
+    /// keyspaces they need instead (bit i for shard i).
+    pub(crate) fn batches(&mut self) -> impl Iterator<Item = (usize, Option<u64>, &mut Batch)> {
+        self.groups.iter_mut().flat_map(|group| {
+            let owners = if let Kind::Borrow(owners) = group.kind { Some(owners) } else { None };
+            let batches = group.batches.iter_mut().enumerate();
+            batches.filter_map(move |(shard, batch)| batch.as_deref_mut().map(|batch| (shard, owners, batch)))
+        })
     }
 
     /// Empties the round for its next use. What it held of the read buffer comes back, if nobody else holds it any more.

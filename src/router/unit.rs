@@ -4,35 +4,29 @@
 //! it holds, it waits for loans only: it sends to no shard and writes to no socket.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::command::{Cx, Effects, Limits, Reach};
-use crate::metrics::CommandTally;
-use crate::shard::core::{Ticks, run_calls};
-use crate::shard::{Batch, Loan, Returned};
-use crate::store::Keyspace;
-use crate::time::UnixMillis;
+use crate::command::Limits;
+use crate::shard::core::Ticks;
+use crate::shard::{Batch, Held, Loan, Returned};
 
 /// Loans under way: the shard's number, and where its loan arrives.
 pub(super) type Awaited = Vec<(usize, oneshot::Receiver<Loan>)>;
 
-/// Keyspaces in hand. Dropping it gives every one back, with what the unit left behind.
+/// Keyspaces in hand and the way home of each. Dropping it gives every one back, with what the unit left behind.
 #[derive(Debug)]
-struct Held {
-    keyspaces: Vec<Option<Keyspace>>,
+struct Borrowed {
+    held: Held,
     homes: Vec<(usize, oneshot::Sender<Returned>)>,
-    effects: Effects,
-    tallies: Vec<(u16, CommandTally)>,
 }
 
-impl Drop for Held {
+impl Drop for Borrowed {
     fn drop(&mut self) {
-        for (shard, home) in self.homes.drain(..) {
-            if let Some(keyspace) = self.keyspaces[shard].take() {
-                // The first to go home takes the effects along.
-                let (effects, tallies) = (std::mem::take(&mut self.effects), std::mem::take(&mut self.tallies));
-                let _ = home.send(Returned { keyspace, effects, tallies });
+        for (shard, returned) in self.held.give_back() {
+            if let Some(at) = self.homes.iter().position(|&(home, _)| home == shard) {
+                let _ = self.homes.swap_remove(at).1.send(returned);
             }
         }
     }
@@ -47,34 +41,30 @@ pub(super) struct Means {
     pub(super) ticks: Ticks,
 }
 
-async fn collect(awaited: Awaited, shards: usize) -> Option<Held> {
-    let mut held =
-        Held { keyspaces: Vec::new(), homes: Vec::with_capacity(awaited.len()), effects: Effects::default(), tallies: Vec::new() };
-    held.keyspaces.resize_with(shards, || None);
+async fn collect(awaited: Awaited, shards: usize) -> Option<Borrowed> {
+    let mut borrowed = Borrowed { held: Held::new(shards), homes: Vec::with_capacity(awaited.len()) };
     for (shard, arriving) in awaited {
         // A shard that answers no more has ended, and the process with it.
         let (keyspace, home) = arriving.await.ok()?.open()?;
-        held.keyspaces[shard] = Some(keyspace);
-        held.homes.push((shard, home));
+        borrowed.held.take(shard, keyspace);
+        borrowed.homes.push((shard, home));
     }
-    Some(held)
+    Some(borrowed)
 }
 
 /// Runs a batch on borrowed keyspaces and sends it back.
 pub(super) async fn run(awaited: Awaited, mut batch: Box<Batch>, means: Means) {
-    let Means { shards, limits, mut seed, ticks } = means;
-    let Some(mut held) = collect(awaited, shards).await else { return };
-    let Held { keyspaces, effects, tallies, .. } = &mut held;
-    let mut cx = Cx::new(Reach::Several(keyspaces), &limits, effects, &mut seed, UnixMillis::now());
-    run_calls(&mut batch, &mut cx, ticks, ticks(), |id, tally| tallies.push((id, tally)));
-    drop(held);
+    let Means { shards, limits, seed, ticks } = means;
+    let Some(mut borrowed) = collect(awaited, shards).await else { return };
+    borrowed.held.run(&mut batch, &limits, seed, ticks, crate::time::UnixMillis::now());
+    drop(borrowed);
     batch.send_back();
 }
 
 /// Holds keyspaces for a while and does nothing with them (DEBUG SLEEP): every data command waits, as it would in Redis.
-pub(super) async fn hold(awaited: Awaited, shards: usize, how_long: std::time::Duration) {
-    if let Some(held) = collect(awaited, shards).await {
+pub(super) async fn hold(awaited: Awaited, shards: usize, how_long: Duration) {
+    if let Some(borrowed) = collect(awaited, shards).await {
         tokio::time::sleep(how_long).await;
-        drop(held);
+        drop(borrowed);
     }
 }

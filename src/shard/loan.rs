@@ -1,10 +1,13 @@
-//! A lent keyspace: ownership by message, there and back.
+//! A lent keyspace: ownership by message, there and back, and what a borrower does with several of them.
 
 use tokio::sync::oneshot;
 
-use crate::command::Effects;
+use crate::command::{Cx, Effects, Limits, Reach};
 use crate::metrics::CommandTally;
+use crate::shard::Batch;
+use crate::shard::core::{Ticks, run_calls};
 use crate::store::Keyspace;
+use crate::time::UnixMillis;
 
 /// What a shard gets back.
 #[derive(Debug)]
@@ -27,7 +30,7 @@ impl Loan {
         Loan { lent: Some((keyspace, home)) }
     }
 
-    /// Takes the keyspace out of its wrapper, to be run on; `home` is where it must go.
+    /// Takes the keyspace out of its wrapper, to be run on; the sender is where it must go.
     pub(crate) fn open(mut self) -> Option<(Keyspace, oneshot::Sender<Returned>)> {
         self.lent.take()
     }
@@ -39,5 +42,43 @@ impl Drop for Loan {
             // A shard that is gone was ended by a panic or by the end of the process: nothing is left to own the data.
             let _ = home.send(Returned { keyspace, effects: Effects::default(), tallies: Vec::new() });
         }
+    }
+}
+
+/// Keyspaces in a borrower's hand, by shard.
+#[derive(Debug)]
+pub(crate) struct Held {
+    keyspaces: Vec<Option<Keyspace>>,
+    effects: Effects,
+    tallies: Vec<(u16, CommandTally)>,
+}
+
+impl Held {
+    /// An empty hand, for as many shards as there are.
+    pub(crate) fn new(shards: usize) -> Held {
+        let mut keyspaces = Vec::new();
+        keyspaces.resize_with(shards, || None);
+        Held { keyspaces, effects: Effects::default(), tallies: Vec::new() }
+    }
+
+    pub(crate) fn take(&mut self, shard: usize, keyspace: Keyspace) {
+        self.keyspaces[shard] = Some(keyspace);
+    }
+
+    /// Runs a batch as if the keyspaces in hand were one.
+    pub(crate) fn run(&mut self, batch: &mut Batch, limits: &Limits, mut seed: u64, ticks: Ticks, now: UnixMillis) {
+        let Held { keyspaces, effects, tallies } = self;
+        let mut cx = Cx::new(Reach::Several(keyspaces), limits, effects, &mut seed, now);
+        run_calls(batch, &mut cx, ticks, ticks(), |id, tally| tallies.push((id, tally)));
+    }
+
+    /// Everything in hand, to be sent home.
+    pub(crate) fn give_back(&mut self) -> impl Iterator<Item = (usize, Returned)> {
+        let Held { keyspaces, effects, tallies } = self;
+        keyspaces.iter_mut().enumerate().filter_map(|(shard, keyspace)| {
+            let keyspace = keyspace.take()?;
+            // The first to go home takes the effects along.
+            Some((shard, Returned { keyspace, effects: std::mem::take(effects), tallies: std::mem::take(tallies) }))
+        })
     }
 }

@@ -41,6 +41,11 @@ pub(crate) async fn run(mut shard: Shard, mut inbox: Inbox, mut limits: watch::R
                 }
                 usize::MAX
             }
+            // Nobody asks for anything, but keys may be due that were not to be looked for until now.
+            Ok(()) = limits.changed() => {
+                shard.limit(limits.borrow_and_update().clone());
+                usize::MAX
+            }
         };
         if received == 0 {
             return;

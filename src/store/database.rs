@@ -97,6 +97,20 @@ impl Database {
         Some(EntryMut::new(slot, &mut self.entry_bytes))
     }
 
+    /// The entry of a key, which holds what `make` returns if it was not there. One search if it was.
+    pub fn find_or_add(&mut self, hash: u64, key: &[u8], make: impl FnOnce() -> Value) -> EntryMut<'_> {
+        self.check_hash(hash, key);
+        let place = match self.directory.segment(hash).find(tag_of(hash), key) {
+            Some(place) => place,
+            None => {
+                let mut scratch = Vec::new();
+                self.add(hash, key, Content::of_value(make(), &mut scratch), None);
+                self.directory.segment(hash).find(tag_of(hash), key).expect("the key was added one line above")
+            }
+        };
+        EntryMut::new(self.directory.segment_mut(hash).slot_mut(place), &mut self.entry_bytes)
+    }
+
     /// Stores a value under a key, whatever was there, and returns that.
     pub fn insert(&mut self, hash: u64, key: &[u8], value: Value, deadline: Option<UnixMillis>) -> Option<Value> {
         self.check_hash(hash, key);

@@ -16,10 +16,10 @@ mod hasher;
 mod keyspace;
 mod layout;
 mod memory;
-#[cfg(test)]
-mod model;
 mod scan;
 mod segment;
+#[cfg(test)]
+mod tests;
 mod text;
 pub mod types;
 mod value;

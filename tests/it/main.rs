@@ -11,7 +11,9 @@ mod wire;
 mod tidy;
 // What clients see.
 mod commands;
+mod keys;
 mod operation;
 mod protocol;
-mod scan;
+mod settings;
 mod transcripts;
+mod tutorial;

@@ -33,7 +33,7 @@ const ROOMS: &[Room] = &[
     room("shard", 6, &["command", "store", "rdb", "resp", "metrics", "time"]),
     room("pubsub", 6, &["command", "resp", "glob"]),
     room("http", 6, &["metrics", "settings", "error"]),
-    room("router", 7, &["shard", "command", "resp", "slot", "metrics"]),
+    room("router", 7, &["shard", "command", "resp", "slot", "metrics", "time"]),
     room("persist", 8, &["router", "shard", "command", "rdb", "resp", "settings", "error", "time"]),
     room("replication", 9, &["persist", "net", "command", "rdb", "resp", "error"]),
     room("script", 9, &["command", "resp"]),

@@ -193,7 +193,7 @@ pub(crate) static TABLE: &[Row] = &[
         "7.0.0",
         "Finds the longest common subsequence of two strings.",
         "O(N*M) for strings of N and M bytes",
-        "key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]",
+        "key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]",
     ),
 ];
 

@@ -436,27 +436,64 @@ proptest! {
 mod bags {
     use super::*;
 
-    macro_rules! bag {
-        ($name:ident) => {
-            impl Bag for $name {
-                fn put(&mut self, element: &[u8]) {
-                    if !self.elements.iter().any(|known| known == element) {
-                        self.elements.push(element.to_vec());
-                    }
-                }
+    use crate::store::types::list::End;
+    use crate::store::types::stream::Id;
+    use crate::store::types::zset::Score;
+    use crate::store::types::{Element, Thresholds};
 
-                fn contents(&self) -> Vec<Vec<u8>> {
-                    let mut contents = self.elements.clone();
-                    contents.sort();
-                    contents
-                }
-            }
-        };
+    fn sorted(contents: impl Iterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
+        contents.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    bag!(List);
-    bag!(Set);
-    bag!(SortedSet);
-    bag!(Hash);
-    bag!(Stream);
+    impl Bag for List {
+        fn put(&mut self, element: &[u8]) {
+            self.push(End::Back, element, &Thresholds::default());
+        }
+
+        fn contents(&self) -> Vec<Vec<u8>> {
+            sorted(self.iter().map(Element::to_vec))
+        }
+    }
+
+    impl Bag for Set {
+        fn put(&mut self, element: &[u8]) {
+            self.add(element, &Thresholds::default());
+        }
+
+        fn contents(&self) -> Vec<Vec<u8>> {
+            sorted(self.iter().map(Element::to_vec))
+        }
+    }
+
+    impl Bag for SortedSet {
+        fn put(&mut self, element: &[u8]) {
+            self.insert(element, Score::ZERO, &Thresholds::default());
+        }
+
+        fn contents(&self) -> Vec<Vec<u8>> {
+            sorted(self.iter().map(|(member, _)| member.to_vec()))
+        }
+    }
+
+    impl Bag for Hash {
+        fn put(&mut self, element: &[u8]) {
+            self.set(element, b"value", &Thresholds::default());
+        }
+
+        fn contents(&self) -> Vec<Vec<u8>> {
+            sorted(self.iter().map(|(field, _)| field.to_vec()))
+        }
+    }
+
+    impl Bag for Stream {
+        fn put(&mut self, element: &[u8]) {
+            let id = self.next_id(0).unwrap();
+            self.append(id, std::iter::once((element, &b"value"[..])), &Thresholds::default()).unwrap();
+        }
+
+        fn contents(&self) -> Vec<Vec<u8>> {
+            let entries = self.range(Id::MIN, Id::MAX, false);
+            sorted(entries.flat_map(|(_, fields)| fields.map(|(field, _)| field.to_vec()).collect::<Vec<_>>()))
+        }
+    }
 }

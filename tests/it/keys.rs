@@ -1,4 +1,5 @@
-//! SCAN keeps its promise: what is there from begin to end is met, however the table grows and shrinks meanwhile and however many slices it has.
+//! What a transcript cannot tell of keys: walks of SCAN, whose promise holds while the table grows and shrinks; draws of RANDOMKEY; DEBUG OBJECT,
+//! which servers refuse unless told not to.
 
 use std::collections::BTreeSet;
 
@@ -63,7 +64,7 @@ fn a_walk_meets_every_key() {
         for options in ["", "COUNT 1", "COUNT 100", "COUNT 9223372036854775807"] {
             let (met, steps) = keys.walk(options, |_, _| {});
             assert_eq!(met.len(), 2000, "{shards} shards, {options}");
-            assert!(options != "" || steps >= 50, "about ten keys a step, not {steps} steps");
+            assert!(!options.is_empty() || steps >= 50, "about ten keys a step, not {steps} steps");
         }
         assert_eq!(keys.walk("MATCH key:19?? COUNT 50", |_, _| {}).0.len(), 100);
         assert_eq!(keys.walk("TYPE list COUNT 50", |_, _| {}).0.len(), 0);
@@ -120,4 +121,15 @@ fn every_key_is_drawn_sometimes() {
         }
     }
     assert_eq!(met.len(), 40);
+}
+
+#[test]
+fn debug_tells_of_an_object() {
+    let mut keys = Keys::new(2);
+    assert_eq!(keys.ask("DEBUG OBJECT k"), Reply::Error(b"ERR no such key".to_vec()));
+    keys.ask("SET k 12");
+    let told = keys.ask("DEBUG OBJECT k").to_string();
+    for part in ["+Value at:", " refcount:1 ", " encoding:int ", " serializedlength:", " lru_seconds_idle:0"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
 }

@@ -24,9 +24,9 @@ mod checker;
 use checker::{Answer, Event, Operation};
 
 const SHARDS: u32 = 3;
-const KEYS: usize = 5;
+const KEYS: usize = 4;
 const CLIENTS: usize = 4;
-const OPERATIONS: usize = 24;
+const OPERATIONS: usize = 30;
 /// Small, so that full mailboxes are common.
 const MAILBOX: usize = 2;
 const NOW: UnixMillis = UnixMillis(1_000_000);
@@ -112,6 +112,8 @@ struct World {
     clients: Vec<Client>,
     history: Vec<Event>,
     clock: u64,
+    /// Who is held up, and until when.
+    held_up: (usize, u64),
 }
 
 fn key(number: usize) -> Vec<u8> {
@@ -145,6 +147,7 @@ impl World {
             clients: (0..CLIENTS).map(client).collect(),
             history: Vec::new(),
             clock: 0,
+            held_up: (0, 0),
         }
     }
 
@@ -153,14 +156,35 @@ impl World {
         for _ in 0..200_000 {
             self.clock += 1;
             let actors = CLIENTS + self.shards.len() + self.borrowers.len();
+            // Now and then somebody is held up for long: a thread that is not scheduled, between any two of its steps. Most telling is who has
+            // done one half of something.
+            if self.dice.roll(15) == 0 {
+                let halfway = (0..actors).find(|&actor| self.is_halfway(actor));
+                let slow = halfway.unwrap_or_else(|| self.dice.roll(actors));
+                self.held_up = (slow, self.clock + self.dice.roll(150) as u64);
+            }
+            let (slow, until) = self.held_up;
             let first = self.dice.roll(actors);
-            let moved = (0..actors).map(|turn| (first + turn) % actors).any(|actor| self.step(actor));
+            let may_move = |actor: &usize| self.clock >= until || *actor != slow;
+            let order: Vec<usize> = (0..actors).map(|turn| (first + turn) % actors).filter(may_move).collect();
+            let moved = order.into_iter().any(|actor| self.step(actor)) || self.step(slow.min(actors - 1));
             if !moved {
                 let over = self.clients.iter().all(|client| matches!(client.stage, Stage::Idle));
                 return over.then_some(self.history);
             }
         }
         panic!("it does not come to an end");
+    }
+
+    /// Whether it has placed some parts of a unit and not others, or torn a borrow.
+    fn is_halfway(&self, actor: usize) -> bool {
+        match self.clients.get(actor) {
+            Some(client) => matches!(&client.stage, Stage::Placing { targets, placed, .. } if *placed > 0 && *placed < targets.len()),
+            None => {
+                let borrower = actor.checked_sub(CLIENTS + self.shards.len()).and_then(|at| self.borrowers.get(at));
+                borrower.is_some_and(|borrower| borrower.between.is_some())
+            }
+        }
     }
 
     fn step(&mut self, actor: usize) -> bool {
@@ -236,10 +260,10 @@ impl World {
         let one = self.dice.roll(KEYS);
         let other = (one + 1 + self.dice.roll(KEYS - 1)) % KEYS;
         match self.dice.roll(10) {
-            0 | 1 => Operation::Read(vec![one]),
-            2 | 3 => Operation::Read(vec![one, other]),
-            4 => Operation::Write(vec![(one, value)]),
-            5 | 6 => Operation::Write(vec![(one, value), (other, value)]),
+            0..=3 => Operation::Read(vec![one]),
+            4 => Operation::Read(vec![one, other]),
+            5 => Operation::Write(vec![(one, value)]),
+            6 => Operation::Write(vec![(one, value), (other, value)]),
             7 => Operation::WriteIfNone(vec![(one, value), (other, value)]),
             8 => Operation::Rename(one, other),
             _ => Operation::Delete(vec![one, other]),
@@ -308,7 +332,7 @@ impl World {
         let client = &mut self.clients[number];
         let mut scratch = Vec::new();
         let answer = answer_of(&self.history[client.event].operation, client.round.stitch(&mut scratch, 0));
-        client.round.reset(&self.spare);
+        client.round = Round::default();
         self.history[client.event].answered = Some((self.clock, answer));
     }
 
@@ -361,13 +385,19 @@ impl World {
             return self.tear(number, batch);
         }
         if let Some((to, value)) = borrower.between.take() {
-            // The second half of a torn RENAME.
+            // The second half of a torn RENAME, on a keyspace borrowed a second time.
             let shard = slot::shard_of(&to, SHARDS) as usize;
+            if self.parked[shard] {
+                borrower.between = Some((to, value));
+                borrower.batch = Some(batch);
+                return false;
+            }
+            borrower.lent[shard] = Some(self.shards[shard].lend());
             let mut cx = Cx::new(Reach::Several(&mut borrower.lent), &self.limits, &mut effects, &mut seed, NOW);
             cx.set_text(&to, &value, crate::store::Keep::Clear);
             batch.reply.extend_from_slice(b"+OK\r\n");
             batch.ends.push(5);
-            let keyspace = borrower.lent[shard].take().expect("the target is still lent");
+            let keyspace = borrower.lent[shard].take().expect("the target was just lent");
             self.give_back(shard, keyspace);
         } else {
             let mut cx = Cx::new(Reach::Several(&mut borrower.lent), &self.limits, &mut effects, &mut seed, NOW);
@@ -384,36 +414,35 @@ impl World {
         true
     }
 
-    /// The first half of a torn RENAME: the source is taken and its keyspace goes home before the target is written.
+    /// The first half of a torn RENAME: the source is taken, and both keyspaces go home before the target is written. (To give back only the source
+    /// would be harmless: nobody can see the target before it is written.)
     fn tear(&mut self, number: usize, mut batch: Box<Batch>) -> bool {
         let borrower = &mut self.borrowers[number];
         let (from, to) = (batch.args(0).key(1).to_vec(), batch.args(0).key(2).to_vec());
-        let shard = slot::shard_of(&from, SHARDS) as usize;
         let mut effects = Effects::default();
         let mut seed = 1;
         let mut cx = Cx::new(Reach::Several(&mut borrower.lent), &self.limits, &mut effects, &mut seed, NOW);
         let value = cx.read_text(&from).ok().flatten().map(|text| text.to_vec());
         cx.remove(&from);
+        let torn = value.is_some();
         match value {
-            Some(value) => {
-                borrower.between = Some((to, value));
-                borrower.batch = Some(batch);
-                let keyspace = borrower.lent[shard].take().expect("the source is lent");
-                self.give_back(shard, keyspace);
-            }
+            Some(value) => borrower.between = Some((to, value)),
             None => {
                 batch.reply.extend_from_slice(b"-ERR no such key\r\n");
-                let end = batch.reply.len();
-                batch.ends.push(end);
-                for shard in borrower.lenders.clone() {
-                    let keyspace = self.borrowers[number].lent[shard].take().expect("every lender has lent");
-                    self.give_back(shard, keyspace);
-                }
-                let borrower = &mut self.borrowers[number];
-                borrower.finished = true;
-                let (client, life) = (borrower.client, borrower.life);
-                self.come_back(client, life, 0, batch);
+                batch.ends.push(batch.reply.len());
             }
+        }
+        for shard in borrower.lenders.clone() {
+            let keyspace = self.borrowers[number].lent[shard].take().expect("every lender has lent");
+            self.give_back(shard, keyspace);
+        }
+        let borrower = &mut self.borrowers[number];
+        if torn {
+            borrower.batch = Some(batch);
+        } else {
+            borrower.finished = true;
+            let (client, life) = (borrower.client, borrower.life);
+            self.come_back(client, life, 0, batch);
         }
         true
     }

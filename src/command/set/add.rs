@@ -1,0 +1,19 @@
+//! SADD key member [member ...]: members that are there already do not count.
+
+use crate::command::{Args, Cx, Fault, answer};
+use crate::resp::Reply;
+use crate::store::types::Set;
+
+pub(super) fn sadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let thresholds = cx.thresholds();
+    let mut set = cx.create_as(args.key(1), Set::new)?;
+    let words = args.from(2);
+    if words.len() > 1 || set.is_empty() {
+        set.expect(args.get(2), words.len(), thresholds);
+    }
+    let added = words.filter(|member| set.add(member, thresholds)).count();
+    drop(set);
+    cx.changed(added as u64);
+    answer::count(added, reply);
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! Reading a set: SMEMBERS and SCARD.
+
+use crate::command::{Args, Cx, Fault, answer};
+use crate::resp::Reply;
+use crate::store::types::Set;
+
+pub(super) fn smembers(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let Some(set) = cx.read_as::<Set>(args.key(1))? else {
+        reply.set(0);
+        return Ok(());
+    };
+    reply.set(set.len());
+    set.iter().for_each(|member| answer::element(member, reply));
+    Ok(())
+}
+
+pub(super) fn scard(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    answer::count(cx.read_as::<Set>(args.key(1))?.map_or(0, Set::len), reply);
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! XADD: an entry under an id of the caller's or of the clock's, and perhaps fewer old ones.
+
+use super::ids;
+use super::trim::Trimming;
+use crate::command::{Args, Cx, Fault};
+use crate::resp::Reply;
+use crate::store::Guard;
+use crate::store::types::stream::{ID_BYTES_MAX, Id, Stream};
+
+const NOT_ABOVE_ZERO: &str = "ERR The ID specified in XADD must be greater than 0-0";
+const NOT_ABOVE_LAST: &str = "ERR The ID specified in XADD is equal or smaller than the target stream top item";
+const EXHAUSTED: &str = "ERR The stream has exhausted the last possible ID, unable to add more items";
+const TOO_LARGE: &str = "ERR Elements are too large to be stored";
+
+/// Fields and values of one entry together, as in Redis.
+const ENTRY_BYTES_MAX: usize = 1 << 30;
+
+/// The id that was asked for.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    /// `*`
+    Any,
+    /// `ms-*`
+    In(u64),
+    Exactly(Id),
+}
+
+impl Asked {
+    fn read(word: &[u8]) -> Result<Asked, Fault> {
+        match word.strip_suffix(b"-*") {
+            // The first dash must be this one.
+            Some(ms) if !ms.contains(&b'-') => Ok(Asked::In(ids::strict_id(ms, 0)?.ms)),
+            _ => Ok(Asked::Exactly(ids::strict_id(word, 0)?)),
+        }
+    }
+
+    /// The id that `stream` gives its next entry.
+    fn choose(self, stream: &Stream, now_ms: u64) -> Result<Id, Fault> {
+        if stream.last_id() == Id::MAX {
+            return Err(Fault::Because(EXHAUSTED));
+        }
+        match self {
+            Asked::Any => stream.next_id(now_ms).ok_or(Fault::Because(EXHAUSTED)),
+            Asked::In(ms) => stream.next_id_in(ms).ok_or(Fault::Because(NOT_ABOVE_LAST)),
+            Asked::Exactly(id) => Some(id).filter(|id| *id > stream.last_id()).ok_or(Fault::Because(NOT_ABOVE_LAST)),
+        }
+    }
+}
+
+pub(super) fn xadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let (mut trimming, mut asked, mut must_exist) = (Trimming::default(), None, false);
+    let mut options = args.options(2);
+    while let Some(word) = options.next() {
+        if word == b"*" {
+            asked = Some(Asked::Any);
+        } else if trimming.option(word, &mut options)? {
+            continue;
+        } else if word.eq_ignore_ascii_case(b"nomkstream") {
+            must_exist = true;
+            continue;
+        } else {
+            asked = Some(Asked::read(word)?);
+        }
+        break;
+    }
+    let thresholds = cx.thresholds();
+    let trim = trimming.settle(thresholds)?;
+    let words = options.left();
+    let Some(asked) = asked.filter(|_| words > 0 && words.is_multiple_of(2)) else { return Err(Fault::Arity("xadd")) };
+    if matches!(asked, Asked::Exactly(Id::MIN)) {
+        return Err(Fault::Because(NOT_ABOVE_ZERO));
+    }
+    let fields = args.pairs(options.position());
+    if args.from(options.position()).map(<[u8]>::len).fold(0, usize::saturating_add) > ENTRY_BYTES_MAX {
+        return Err(Fault::Because(TOO_LARGE));
+    }
+
+    let (key, now) = (args.key(1), cx.now);
+    let Some(mut stream) = open(cx, key, must_exist)? else {
+        reply.null();
+        return Ok(());
+    };
+    // A new stream refuses nothing that is above 0-0, so that none is left behind without an entry.
+    let id = asked.choose(&stream, now.0)?;
+    stream.append(id, fields, thresholds).map_err(|_| Fault::Because(NOT_ABOVE_LAST))?;
+    if let Some((keep, precision)) = trim {
+        stream.trim(keep, precision);
+    }
+    drop(stream);
+    cx.changed(1);
+    reply.bulk(id.write(&mut [0; ID_BYTES_MAX]));
+    Ok(())
+}
+
+/// The stream to be added to, a new one if there is none and that is wanted.
+#[inline]
+fn open<'c>(cx: &'c mut Cx<'_>, key: &[u8], must_exist: bool) -> Result<Option<Guard<'c, Stream>>, Fault> {
+    if must_exist { cx.edit_as(key) } else { cx.create_as(key, Stream::new).map(Some) }
+}

@@ -1,0 +1,84 @@
+//! The options that say what to keep of a stream: MAXLEN and MINID, exactly or in whole nodes, with a LIMIT.
+
+use super::ids;
+use crate::command::{Fault, Options};
+use crate::resp::number;
+use crate::store::types::Thresholds;
+use crate::store::types::stream::{Precision, Trim};
+
+const TWO_STRATEGIES: &str = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
+const LIMIT_OF_NOTHING: &str = "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy";
+const LIMIT_OF_EXACT: &str = "ERR syntax error, LIMIT cannot be used without the special ~ option";
+
+/// How many nodes' worth of entries go at most with `~`, unless LIMIT says otherwise.
+const NODES_MAX: usize = 100;
+/// And so many where nodes have no bound of entries.
+const ENTRIES_DEFAULT: usize = 10_000;
+const ENTRIES_MAX: usize = 1_000_000;
+
+/// What was said so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Trimming {
+    keep: Option<Trim>,
+    /// `~`
+    nodes: bool,
+    limit: Option<usize>,
+}
+
+impl Trimming {
+    /// Takes `word` as one of the options, its operands from `options`; false if it is none, or nothing follows it.
+    pub(super) fn option(&mut self, word: &[u8], options: &mut Options<'_>) -> Result<bool, Fault> {
+        if options.left() == 0 {
+            return Ok(false);
+        }
+        if word.eq_ignore_ascii_case(b"maxlen") {
+            let operand = self.operand(options)?;
+            let len = number::parse_integer(operand).ok_or(Fault::NotInteger)?;
+            let len = u64::try_from(len).map_err(|_| Fault::Because("ERR The MAXLEN argument must be >= 0."))?;
+            self.keep = Some(Trim::MaxLen(len));
+        } else if word.eq_ignore_ascii_case(b"minid") {
+            self.keep = Some(Trim::MinId(ids::strict_id(self.operand(options)?, 0)?));
+        } else if word.eq_ignore_ascii_case(b"limit") {
+            let limit = usize::try_from(options.int()?).map_err(|_| Fault::Because("ERR The LIMIT argument must be >= 0."))?;
+            self.limit = Some(limit);
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// The operand of MAXLEN or MINID, behind `~` or `=` if one of them is said.
+    fn operand<'a>(&mut self, options: &mut Options<'a>) -> Result<&'a [u8], Fault> {
+        if self.keep.is_some() {
+            return Err(Fault::Because(TWO_STRATEGIES));
+        }
+        let word = options.operand()?;
+        // As the last word, a sign is taken for the operand, which it cannot be.
+        match word {
+            b"~" | b"=" if options.left() > 0 => {
+                self.nodes = word == b"~";
+                options.operand()
+            }
+            _ => Ok(word),
+        }
+    }
+
+    /// What is to be done, once all options are read.
+    pub(super) fn settle(self, thresholds: &Thresholds) -> Result<Option<(Trim, Precision)>, Fault> {
+        if self.keep.is_none() && self.limit.is_some_and(|limit| limit > 0) {
+            return Err(Fault::Because(LIMIT_OF_NOTHING));
+        }
+        if self.limit.is_some() && !self.nodes {
+            return Err(Fault::Because(LIMIT_OF_EXACT));
+        }
+        let Some(keep) = self.keep else { return Ok(None) };
+        if !self.nodes {
+            return Ok(Some((keep, Precision::Exact)));
+        }
+        let limit = self.limit.unwrap_or_else(|| match thresholds.stream_node_entries.saturating_mul(NODES_MAX) {
+            0 => ENTRIES_DEFAULT,
+            entries => entries.min(ENTRIES_MAX),
+        });
+        Ok(Some((keep, Precision::Nodes { limit })))
+    }
+}

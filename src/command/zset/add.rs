@@ -1,0 +1,141 @@
+//! ZADD: members get scores, on the conditions that the options say.
+
+use crate::command::{Args, Cx, Fault, answer};
+use crate::resp::{Reply, number};
+use crate::store::Guard;
+use crate::store::types::SortedSet;
+use crate::store::types::zset::{Outcome, Score};
+
+const XX_AND_NX: &str = "ERR XX and NX options at the same time are not compatible";
+const GT_LT_AND_NX: &str = "ERR GT, LT, and/or NX options at the same time are not compatible";
+const INCR_OF_MANY: &str = "ERR INCR option supports a single increment-element pair";
+
+/// What stands before the first score.
+#[derive(Clone, Copy, Debug, Default)]
+struct Options {
+    /// NX: only members that are not there.
+    missing: bool,
+    /// XX: only members that are there.
+    present: bool,
+    /// GT: only to a higher score. New members are added all the same.
+    greater: bool,
+    /// LT: only to a lower score. As above.
+    less: bool,
+    /// CH: the answer counts changed scores too.
+    count_changed: bool,
+    /// INCR: the score is added to the one there is.
+    increment: bool,
+}
+
+impl Options {
+    /// Takes `word`, if it is one of them.
+    fn take(&mut self, word: &[u8]) -> bool {
+        let flag = match word.len() {
+            2 if word.eq_ignore_ascii_case(b"nx") => &mut self.missing,
+            2 if word.eq_ignore_ascii_case(b"xx") => &mut self.present,
+            2 if word.eq_ignore_ascii_case(b"gt") => &mut self.greater,
+            2 if word.eq_ignore_ascii_case(b"lt") => &mut self.less,
+            2 if word.eq_ignore_ascii_case(b"ch") => &mut self.count_changed,
+            4 if word.eq_ignore_ascii_case(b"incr") => &mut self.increment,
+            _ => return false,
+        };
+        *flag = true;
+        true
+    }
+
+    fn check(self, pairs: usize) -> Result<(), Fault> {
+        if self.missing && self.present {
+            return Err(Fault::Because(XX_AND_NX));
+        }
+        if (self.missing && (self.greater || self.less)) || (self.greater && self.less) {
+            return Err(Fault::Because(GT_LT_AND_NX));
+        }
+        if self.increment && pairs > 1 {
+            return Err(Fault::Because(INCR_OF_MANY));
+        }
+        Ok(())
+    }
+
+    /// The score that a member gets which has `old`, if any; nothing if the conditions keep it as it is.
+    #[inline]
+    fn decide(self, old: Option<Score>, given: Score) -> Result<Option<Score>, Fault> {
+        let Some(old) = old else { return Ok(Some(given).filter(|_| !self.present)) };
+        if self.missing {
+            return Ok(None);
+        }
+        let score = if self.increment { old.plus(given.get()).ok_or(Fault::NanScore)? } else { given };
+        let kept = (self.less && score >= old) || (self.greater && score <= old);
+        Ok(Some(score).filter(|_| !kept))
+    }
+}
+
+pub(super) fn zadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let mut options = Options::default();
+    let mut at = 2;
+    while at < args.len() && options.take(args.get(at)) {
+        at += 1;
+    }
+    let words = args.len() - at;
+    if words == 0 || !words.is_multiple_of(2) {
+        return Err(Fault::Syntax);
+    }
+    options.check(words / 2)?;
+    if words == 2 {
+        return add_one(cx, args.key(1), score_of(args.get(at))?, args.get(at + 1), options, reply);
+    }
+    // All scores are read before the first member is added.
+    let mut pairs = Vec::with_capacity(words / 2);
+    for (text, member) in args.pairs(at) {
+        pairs.push((score_of(text)?, member));
+    }
+    let thresholds = cx.thresholds();
+    let Some(mut set) = open(cx, args.key(1), options)? else {
+        reply.integer(0);
+        return Ok(());
+    };
+    let (mut added, mut updated) = (0, 0);
+    for (score, member) in pairs {
+        // Only INCR can fail here, and it comes with one pair.
+        match set.upsert(member, thresholds, |old| options.decide(old, score).unwrap_or(None)) {
+            Outcome::Added => added += 1,
+            Outcome::Updated => updated += 1,
+            Outcome::Same => {}
+        }
+    }
+    drop(set);
+    cx.changed((added + updated) as u64);
+    answer::count(if options.count_changed { added + updated } else { added }, reply);
+    Ok(())
+}
+
+#[inline]
+fn add_one(cx: &mut Cx<'_>, key: &[u8], score: Score, member: &[u8], options: Options, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let thresholds = cx.thresholds();
+    let mut decided = Ok(None);
+    let outcome = match open(cx, key, options)? {
+        None => Outcome::Same,
+        Some(mut set) => set.upsert(member, thresholds, |old| {
+            decided = options.decide(old, score);
+            decided.clone().unwrap_or(None)
+        }),
+    };
+    let decided = decided?;
+    cx.changed(u64::from(outcome != Outcome::Same));
+    match decided {
+        Some(score) if options.increment => reply.double(score.get()),
+        None if options.increment => reply.null(),
+        _ => reply.integer(i64::from(outcome == Outcome::Added || (options.count_changed && outcome == Outcome::Updated))),
+    }
+    Ok(())
+}
+
+/// The set to be changed, a new one if there is none. With XX there must be one: nothing could be added to a new one.
+#[inline]
+fn open<'c>(cx: &'c mut Cx<'_>, key: &[u8], options: Options) -> Result<Option<Guard<'c, SortedSet>>, Fault> {
+    if options.present { cx.edit_as(key) } else { cx.create_as(key, SortedSet::new).map(Some) }
+}
+
+#[inline]
+fn score_of(text: &[u8]) -> Result<Score, Fault> {
+    number::parse_double(text).and_then(Score::new).ok_or(Fault::NotFloat)
+}

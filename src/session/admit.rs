@@ -15,7 +15,7 @@ pub(crate) fn admit<'r>(session: &Session, registry: &'r Registry, args: &Args<'
     let refused = |id| move |fault| Refusal { fault, id };
     allowed(session, command, args).map_err(refused(Some(command.id)))?;
     let entry = subcommand(command, args).map_err(refused(None))?;
-    arity(entry, args).and_then(|()| authenticated(session, entry)).map_err(refused(Some(entry.id)))?;
+    arity(command, entry, args).and_then(|()| authenticated(session, entry)).map_err(refused(Some(entry.id)))?;
     Ok(entry)
 }
 
@@ -24,17 +24,26 @@ fn subcommand<'r>(command: &'r Entry, args: &Args<'_>) -> Result<&'r Entry, Faul
     if command.subcommands.is_empty() || args.len() < 2 {
         return Ok(command);
     }
-    command.subcommand(args.get(1)).ok_or_else(|| {
-        // Redis looks for the subcommands of DEBUG in another place, which has another text.
-        let forms = if command.spec.flags.has(Flags::PROTECTED) { " or wrong number of arguments for" } else { "" };
-        let (sub, container) = (printable(args.get(1), SHOWN_BYTES_MAX), command.spec.name.to_ascii_uppercase());
-        Fault::told(format!("ERR unknown subcommand{forms} '{sub}'. Try {container} HELP."))
-    })
+    command.subcommand(args.get(1)).ok_or_else(|| if command.is_debug() { misused(args) } else { no_subcommand("", args) })
 }
 
 /// Has it as many words as it must have?
-fn arity(entry: &Entry, args: &Args<'_>) -> Result<(), Fault> {
-    if entry.spec.arity.admits(args.len()) { Ok(()) } else { Err(Fault::Arity(entry.spec.name)) }
+fn arity(command: &Entry, entry: &Entry, args: &Args<'_>) -> Result<(), Fault> {
+    match () {
+        () if entry.spec.arity.admits(args.len()) => Ok(()),
+        () if command.is_debug() && args.len() > 1 => Err(misused(args)),
+        () => Err(Fault::Arity(entry.spec.name)),
+    }
+}
+
+/// What Redis says where a subcommand has forms that its arity does not show, and of all of DEBUG.
+pub(crate) fn misused(args: &Args<'_>) -> Fault {
+    no_subcommand(" or wrong number of arguments for", args)
+}
+
+fn no_subcommand(forms: &str, args: &Args<'_>) -> Fault {
+    let (sub, container) = (printable(args.get(1), SHOWN_BYTES_MAX), printable(args.get(0), SHOWN_BYTES_MAX).to_ascii_uppercase());
+    Fault::told(format!("ERR unknown subcommand{forms} '{sub}'. Try {container} HELP."))
 }
 
 /// Is it locked, and this client not among those that may use it? DEBUG is all there is to lock.

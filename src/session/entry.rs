@@ -163,6 +163,11 @@ impl Registry {
 }
 
 impl Entry {
+    /// Whether it is locked, as DEBUG is, the only command that Redis locks and knows the subcommands of by other means than its table.
+    pub(crate) fn is_debug(&self) -> bool {
+        self.spec.flags.has(Flags::PROTECTED)
+    }
+
     /// The subcommand of that name, in any case.
     pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&Entry> {
         self.subcommands.iter().find(|entry| entry.short_name().as_bytes().eq_ignore_ascii_case(name))

@@ -9,6 +9,7 @@ mod pause;
 mod registry;
 mod serve;
 
+use admit::misused;
 pub(crate) use clients::Client;
 pub(crate) use entry::{Ask, Asked, Entry, Handler, Here, Registry, SessionRow};
 pub(crate) use local::{Board, Local};

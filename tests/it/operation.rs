@@ -198,7 +198,8 @@ fn figures_follow_what_happens() {
     assert!(number(&mut wire, "total_net_input_bytes") >= 6 * calls as u64);
     assert!(number(&mut wire, "used_memory_peak") >= number(&mut wire, "used_memory_startup"));
     assert_eq!(number(&mut wire, "connected_clients"), 1);
-    let other = daemon.wire();
+    let mut other = daemon.wire();
+    assert_eq!(other.call(&["PING"]), b"+PONG\r\n");
     assert_eq!(number(&mut wire, "connected_clients"), 2);
     drop(other);
     assert_eq!(wire.call(&["CONFIG", "RESETSTAT"]), b"+OK\r\n");

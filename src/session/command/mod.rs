@@ -6,7 +6,7 @@ mod help;
 mod reference;
 mod server;
 
-use crate::command::{Args, Arity, Categories, Fault, Flags};
+use crate::command::{Arity, Categories, Flags};
 use crate::session::{Here, SessionRow};
 
 /// Every family of session commands.
@@ -36,15 +36,4 @@ pub(crate) const REDIS_VERSION: &str = "7.2.4";
 /// A row that is answered at once.
 const fn here(name: &'static str, arity: Arity, run: Here) -> SessionRow {
     SessionRow::here(name, arity, run)
-}
-
-/// What Redis says where a subcommand has a form that its arity does not show.
-fn misused(args: &Args<'_>) -> Fault {
-    let (container, sub) = (args.get(0).to_ascii_uppercase(), args.get(1));
-    let shown = &sub[..sub.len().min(128)];
-    Fault::told(format!(
-        "ERR unknown subcommand or wrong number of arguments for '{}'. Try {} HELP.",
-        String::from_utf8_lossy(shown),
-        String::from_utf8_lossy(&container)
-    ))
 }

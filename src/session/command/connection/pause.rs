@@ -5,8 +5,7 @@
 
 use crate::command::{Args, Fault};
 use crate::resp::{Reply, number};
-use crate::session::Session;
-use crate::session::command::misused;
+use crate::session::{Session, misused};
 use crate::time::UnixMillis;
 
 pub(super) fn run(session: &mut Session, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {

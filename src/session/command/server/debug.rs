@@ -4,15 +4,11 @@ use std::time::Duration;
 
 use crate::command::{Args, Fault};
 use crate::resp::{Reply, number};
-use crate::session::command::misused;
 use crate::session::{Asked, Session};
 
 /// The shards do nothing for a while, so that every call on data waits, on every connection; the connections themselves do not.
 pub(super) fn sleep<'a>(session: &'a mut Session, args: Args<'a>, mut reply: Reply<'a>) -> Asked<'a> {
     Box::pin(async move {
-        if args.len() != 3 {
-            return Err(misused(&args));
-        }
         // What is not a number is none, as in Redis.
         let seconds = number::parse_double(args.get(2)).unwrap_or(0.0).max(0.0);
         let how_long = Duration::try_from_secs_f64(seconds).unwrap_or_default();
@@ -23,9 +19,6 @@ pub(super) fn sleep<'a>(session: &'a mut Session, args: Args<'a>, mut reply: Rep
 }
 
 pub(super) fn set_active_expire(session: &mut Session, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-    if args.len() != 3 {
-        return Err(misused(args));
-    }
     let is_on = number::parse_integer(args.get(2)).unwrap_or(0) != 0;
     let value: &[u8] = if is_on { b"yes" } else { b"no" };
     let change = session.local.board.adjust(|settings| settings.set(&[(b"active-expire", value)], true));

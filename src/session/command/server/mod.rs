@@ -157,14 +157,14 @@ pub(crate) static TABLE: &[SessionRow] = &[
         "Depends on subcommand.",
         "",
     ),
-    SessionRow::ask("debug|sleep", Arity::at_least(2), debug::sleep).flags(OPERATORS).doc(
+    SessionRow::ask("debug|sleep", Arity::exactly(3), debug::sleep).flags(OPERATORS).doc(
         "server",
         "1.0.0",
         "Lets every call on data wait for so many seconds, fractions allowed.",
         "O(1)",
         "seconds",
     ),
-    here("debug|set-active-expire", Arity::at_least(2), debug::set_active_expire).flags(OPERATORS).doc(
+    here("debug|set-active-expire", Arity::exactly(3), debug::set_active_expire).flags(OPERATORS).doc(
         "server",
         "1.0.0",
         "Whether keys past their deadline are removed without being touched: 1 or 0.",

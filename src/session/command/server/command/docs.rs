@@ -1,6 +1,6 @@
 //! COMMAND DOCS [name ...]: what redis-cli shows as hints and help.
 
-use crate::command::{Args, Fault, Flags, Spec};
+use crate::command::{Args, Fault, Spec};
 use crate::resp::Reply;
 use crate::session::{Entry, Session};
 
@@ -38,7 +38,7 @@ fn document(entry: &Entry, reply: &mut Reply<'_>) {
             count += 1;
         }
     }
-    if entry.spec.flags.has(Flags::PROTECTED) {
+    if entry.is_debug() {
         reply.bulk(b"doc_flags");
         reply.set(1);
         reply.simple("syscmd");

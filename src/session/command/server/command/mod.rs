@@ -6,7 +6,7 @@ pub(super) mod keys;
 pub(super) mod list;
 mod syntax;
 
-use crate::command::{Args, Fault, Flags};
+use crate::command::{Args, Fault};
 use crate::resp::Reply;
 use crate::session::{Entry, Registry, Session};
 
@@ -22,7 +22,7 @@ fn find<'r>(registry: &'r Registry, name: &[u8]) -> Option<&'r Entry> {
 
 /// The subcommands that COMMAND tells of. DEBUG does not tell of its own, in Redis neither.
 fn listed(entry: &Entry) -> &[Entry] {
-    if entry.spec.flags.has(Flags::PROTECTED) { &[] } else { &entry.subcommands }
+    if entry.is_debug() { &[] } else { &entry.subcommands }
 }
 
 /// COMMAND COUNT

@@ -5,6 +5,6 @@ pub(crate) mod process;
 mod rate;
 mod tally;
 
-pub(crate) use counter::{Counter, WorkerCounters};
+pub(crate) use counter::WorkerCounters;
 pub(crate) use rate::{Pulse, SAMPLE_EVERY, Sampler, Totals};
 pub(crate) use tally::{CommandTally, DatabaseTally, SessionTally, Tally, add_errors};

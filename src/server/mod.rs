@@ -213,7 +213,9 @@ impl Assembly {
 
     /// SIGHUP: reads the file again. What cannot work leaves everything as it was.
     fn reload(&self) {
-        logging::reopen();
+        if let Err(error) = logging::reopen() {
+            tracing::error!(%error, "the log file could not be opened again; the old one goes on");
+        }
         let reloaded = self.board.settings.borrow().reloaded();
         match reloaded {
             Ok((settings, not_live)) => {

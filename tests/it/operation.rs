@@ -49,7 +49,7 @@ fn debug_sleep_holds_data_and_nothing_else() {
     let daemon = Daemon::start(&["--shards", "3", "--enable-debug-command", "yes"]);
     let (mut sleeper, mut reader, mut pinger) = (daemon.wire(), daemon.wire(), daemon.wire());
     let started = Instant::now();
-    sleeper.send(&["DEBUG", "SLEEP", "0.4"]);
+    sleeper.send(&["DEBUG", "SLEEP", "1"]);
     // Once a key of every shard waits, the sleep has begun.
     assert_eq!(sleeper.reply_within(Duration::from_millis(50)), None);
     for key in ["a", "b", "c", "d", "e", "f"] {
@@ -57,9 +57,9 @@ fn debug_sleep_holds_data_and_nothing_else() {
     }
     assert_eq!(reader.reply_within(Duration::from_millis(50)), None);
     assert_eq!(pinger.call(&["PING"]), b"+PONG\r\n");
-    assert!(started.elapsed() < Duration::from_millis(350), "PING waited");
+    assert!(started.elapsed() < Duration::from_millis(900), "PING waited");
     assert_eq!(sleeper.reply().as_deref(), Some(b"+OK\r\n".as_slice()));
-    assert!(started.elapsed() >= Duration::from_millis(400));
+    assert!(started.elapsed() >= Duration::from_secs(1));
     for _ in 0..6 {
         assert_eq!(reader.reply().as_deref(), Some(b"$-1\r\n".as_slice()));
     }

@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use ahash::RandomState;
 
-use crate::command::{Args, Arity, Categories, Doc, Fault, Flags, KeySpec, Row, Spec};
+use crate::command::{Args, Arity, Categories, Doc, Fault, Flags, Row, Spec};
 use crate::resp::Reply;
 use crate::session::Session;
 
@@ -87,11 +87,6 @@ impl SessionRow {
 
     pub(crate) const fn tips(mut self, tips: &'static [&'static str]) -> SessionRow {
         self.spec.tips = tips;
-        self
-    }
-
-    pub(crate) const fn keys(mut self, keys: &'static [KeySpec]) -> SessionRow {
-        self.spec.keys = keys;
         self
     }
 

@@ -4,6 +4,7 @@
 //! tool: a test that did not run is not a test that passed.
 
 // What the tests stand on.
+mod checker;
 mod daemon;
 mod reply;
 mod wire;
@@ -12,6 +13,7 @@ mod tidy;
 // What clients see.
 mod keys;
 mod protocol;
+mod serial;
 mod settings;
 mod transcripts;
 mod tutorial;

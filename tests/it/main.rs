@@ -11,6 +11,7 @@ mod wire;
 // The house inspects itself.
 mod tidy;
 // What clients see.
+mod clients;
 mod keys;
 mod protocol;
 mod serial;

@@ -13,10 +13,10 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_gr
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{mpsc, oneshot};
 
-/// Calls in one box, and the way home.
+/// Calls in one message, and the way home.
 struct Hop {
-    calls: Box<Vec<u64>>,
-    back: oneshot::Sender<Box<Vec<u64>>>,
+    calls: Vec<u64>,
+    back: oneshot::Sender<Vec<u64>>,
 }
 
 /// As long as a shard's mailbox, so that nobody waits for room.
@@ -34,7 +34,7 @@ async fn actor(mut inbox: mpsc::Receiver<Hop>) {
 }
 
 /// `rounds` times: all of `boxes` on their way at once, and all home again.
-async fn rounds(mailbox: &mpsc::Sender<Hop>, boxes: &mut Vec<Box<Vec<u64>>>, rounds: u64) {
+async fn rounds(mailbox: &mpsc::Sender<Hop>, boxes: &mut Vec<Vec<u64>>, rounds: u64) {
     let mut on_the_way = Vec::with_capacity(boxes.len());
     for _ in 0..rounds {
         for calls in boxes.drain(..) {
@@ -57,7 +57,7 @@ fn measure(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &LocalRuntime, mai
         group.throughput(Throughput::Elements(messages * calls));
         group.bench_function(BenchmarkId::from_parameter(format!("{messages} messages of {calls}")), |bencher| {
             bencher.iter_custom(|times| -> Duration {
-                let mut boxes: Vec<_> = (0..messages).map(|_| Box::new(vec![0; usize::try_from(calls).expect("a few calls")])).collect();
+                let mut boxes: Vec<_> = (0..messages).map(|_| vec![0; usize::try_from(calls).expect("a few calls")]).collect();
                 let begin = Instant::now();
                 runtime.block_on(rounds(mailbox, &mut boxes, times));
                 let elapsed = begin.elapsed();

@@ -21,6 +21,10 @@ const CLIENTS: usize = 6;
 /// Few enough that the checker explains a history in no time.
 const OPERATIONS: usize = 12;
 
+/// Eight connections with hundreds of messages each: more than a mailbox takes.
+const STORM_CLIENTS: usize = 16;
+const STORM_REQUESTS: usize = 1000;
+
 /// How many rounds, each from a seed of its own: `TRENCADIS_SEEDS`, or what takes a second or two.
 fn rounds() -> usize {
     std::env::var("TRENCADIS_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(60)
@@ -240,6 +244,39 @@ fn hold(manner: Manner) {
     println!("{events} operations, {overlapped} met others, {unseen} unseen, {:?}", started.elapsed());
     assert!(overlapped > events / 10, "only {overlapped} of {events} operations met another");
     assert_eq!(unseen > 0, manner.deaths > 0);
+    every_shard_answers(&daemon);
+}
+
+/// Long pipelines in which nearly every request is a unit of its own: mailboxes fill up, and shards are lent all the time. Every second client
+/// goes away without a look at its answers.
+#[test]
+fn a_storm_of_units_passes() {
+    let daemon = Daemon::start(&["--shards", &SHARDS.to_string()]);
+    let keys = keys_of(0);
+    let storm = |client: usize| {
+        let mut dice = Dice(client as u64 + 1);
+        let mut value = 0;
+        let mut requests = Vec::new();
+        for at in 0..STORM_REQUESTS {
+            let echoed = ["ECHO".to_owned(), at.to_string()];
+            requests.extend(request(&words_of(&dice.operation(&mut value), &keys)));
+            requests.extend(request(&words_of(&Operation::Rename(dice.below(KEYS), dice.below(KEYS)), &keys)));
+            requests.extend(request(&echoed));
+        }
+        let mut wire = daemon.wire();
+        wire.send_raw(&requests);
+        if client % 2 == 1 {
+            return;
+        }
+        for at in 0..STORM_REQUESTS {
+            for _ in 0..2 {
+                assert!(wire.reply().is_some(), "client {client} waits for answer {at}");
+            }
+            let echoed = wire.reply().map(|reply| Reply::decode(&reply).expect("a whole reply").0);
+            assert_eq!(echoed, Some(Reply::Bulk(at.to_string().into_bytes())), "client {client}");
+        }
+    };
+    thread::scope(|scope| (0..STORM_CLIENTS).for_each(|client| drop(scope.spawn(move || storm(client)))));
     every_shard_answers(&daemon);
 }
 

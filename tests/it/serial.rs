@@ -21,7 +21,7 @@ const CLIENTS: usize = 6;
 /// Few enough that the checker explains a history in no time.
 const OPERATIONS: usize = 12;
 
-/// Eight connections with hundreds of messages each: more than a mailbox takes.
+/// One read of 16 KiB holds about two hundred units and the plain batches between them; with all connections that is more than a mailbox takes.
 const STORM_CLIENTS: usize = 16;
 const STORM_REQUESTS: usize = 1000;
 

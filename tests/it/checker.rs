@@ -47,6 +47,14 @@ pub struct Event {
 }
 
 impl Operation {
+    fn names(&self, key: usize) -> bool {
+        match self {
+            Operation::Read(keys) | Operation::Delete(keys) => keys.contains(&key),
+            Operation::Write(pairs) | Operation::WriteIfNone(pairs) => pairs.iter().any(|pair| pair.0 == key),
+            Operation::Rename(from, to) => [*from, *to].contains(&key),
+        }
+    }
+
     /// What it does to the state, and what it answers.
     fn apply(&self, state: &mut [Held]) -> Answer {
         match self {
@@ -80,6 +88,18 @@ pub fn check(events: &[Event], keys: usize) -> Result<(), Vec<Event>> {
     let mut events: Vec<&Event> = events.iter().collect();
     events.sort_by_key(|event| event.called);
     let answered = events.iter().filter(|event| event.answered.is_some()).count();
+    // Which operations of its pipeline each one has to wait for: those before it that name one of its keys.
+    let waits_for: Vec<Vec<usize>> = (0..events.len())
+        .map(|at| {
+            let one = events[at];
+            let comes_first = |&before: &usize| {
+                let other = events[before];
+                let pipelined = (other.client, other.called) == (one.client, one.called) && other.answered.is_some();
+                pipelined && (0..keys).any(|key| other.operation.names(key) && one.operation.names(key))
+            };
+            (0..at).filter(comes_first).collect()
+        })
+        .collect();
     let mut seen: HashSet<(Vec<u64>, Vec<Held>)> = HashSet::new();
     let mut longest: Vec<usize> = Vec::new();
     // A stack of choices instead of recursion: the state before the choice, what was done, and where to go on looking.
@@ -113,10 +133,17 @@ pub fn check(events: &[Event], keys: usize) -> Result<(), Vec<Event>> {
                 choice.next = events.len();
                 break;
             }
+            if waits_for[at].iter().any(|&before| !is_done(&choice.done, before)) {
+                continue;
+            }
             let mut state = choice.state.clone();
             let answer = events[at].operation.apply(&mut state);
             if events[at].answered.as_ref().is_some_and(|(_, told)| *told != answer) {
                 continue;
+            }
+            if events[at].answered.is_some() && state == choice.state {
+                // It changes nothing: if any order goes on from here, one goes on with this.
+                choice.next = events.len();
             }
             let mut done = choice.done.clone();
             done[at / 64] |= 1 << (at % 64);
@@ -186,6 +213,20 @@ mod tests {
             event(1, Operation::Read(vec![1]), 3, Some((4, Answer::Values(vec![None])))),
         ];
         assert!(check(&history, 2).is_err());
+    }
+
+    #[test]
+    fn a_pipeline_keeps_the_order_of_a_key_and_of_no_other() {
+        let pipeline = |read: usize, seen: Held| {
+            [
+                event(0, Operation::Read(vec![read]), 0, Some((8, Answer::Values(vec![seen])))),
+                event(0, Operation::Write(vec![(0, 1), (1, 1)]), 0, Some((9, Answer::Done))),
+                event(1, Operation::Rename(1, 2), 1, Some((2, Answer::Done))),
+            ]
+        };
+        assert!(check(&pipeline(0, None), 3).is_ok());
+        assert!(check(&pipeline(0, Some(1)), 3).is_err());
+        assert!(check(&pipeline(2, Some(1)), 3).is_ok());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! tool: a test that did not run is not a test that passed.
 
 // What the tests stand on.
+mod checker;
 mod daemon;
 mod reply;
 mod wire;
@@ -11,9 +12,11 @@ mod wire;
 mod tidy;
 // What clients see.
 mod commands;
+mod clients;
 mod keys;
 mod operation;
 mod protocol;
+mod serial;
 mod settings;
 mod transcripts;
 mod tutorial;

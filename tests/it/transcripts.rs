@@ -537,6 +537,7 @@ fn transcripts_hold_in_process() {
         let mut shards = Shards::new(number);
         hold(&mut shards);
         // Most of what is said of data needs no session. Were it refused here, nothing would be tested.
+        println!("{} calls with {}", shards.calls, shards.name());
         let selected = std::env::var_os("TRANSCRIPTS").is_some();
         assert!(selected || shards.calls > IN_PROCESS_CALLS_MIN, "only {} calls", shards.calls);
     }

@@ -290,8 +290,14 @@ async fn flush<S: AsyncWrite + Unpin>(
         kept = Some(buffer);
     }
     let Turn { round, scratch, .. } = turn;
-    let replies = round.stitch(scratch, local.router.pick());
-    let result = write(session, stream, replies).await;
+    // Replies that grow large come in pieces: no further one is asked for before the client has taken the last.
+    let result = loop {
+        let replies = round.stitch(scratch, local.router.pick());
+        let written = write(session, stream, replies).await;
+        if written.is_err() || !local.router.go_on(round).await? {
+            break written;
+        }
+    };
     let input = round.reset(&local.batches);
     result?;
     kept.or(input).ok_or(Ended)

@@ -134,7 +134,8 @@ fn keep_house(local: &Rc<Local>) {
             && !client.authenticated.get()
             && authentication > 0
             && now.since(client.created) > authentication.saturating_mul(1000);
-        if (idle || stranger) && !client.busy.get() {
+        // Nobody is cut off while it is us who keep him waiting. Who takes none of a reply is as silent as who asks for nothing.
+        if (idle || stranger) && (!client.busy.get() || client.writing.get()) {
             client.end(true);
         }
     }

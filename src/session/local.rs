@@ -43,6 +43,32 @@ pub(crate) struct Board {
     pub(crate) connections_rejected: AtomicU64,
     /// What CONFIG RESETSTAT sets back and what the acceptor counts besides.
     pub(crate) accept_errors: AtomicU64,
+    /// What strangers can make us say as often as they like.
+    pub(crate) attack_told: Seldom,
+    pub(crate) accept_error_told: Seldom,
+}
+
+/// Lets a line into the log once a minute, however often there is reason for it.
+#[derive(Debug, Default)]
+pub(crate) struct Seldom {
+    /// Milliseconds since the epoch; 0: never yet.
+    last: AtomicU64,
+}
+
+impl Seldom {
+    const PAUSE_MS: u64 = 60_000;
+
+    /// Whether the line may be written now; then it may not for a while.
+    pub(crate) fn is_due(&self) -> bool {
+        self.is_due_at(UnixMillis::now())
+    }
+
+    fn is_due_at(&self, now: UnixMillis) -> bool {
+        let last = self.last.load(Ordering::Relaxed);
+        // Of several threads that find it due, one writes. A clock that was set back is no reason to be silent for longer.
+        (last == 0 || now.0.abs_diff(last) >= Seldom::PAUSE_MS)
+            && self.last.compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
 }
 
 /// What the sessions of one worker share. One thread, so plain cells.
@@ -242,5 +268,17 @@ impl Board {
 
     pub(crate) fn count(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_written_once_a_minute() {
+        let told = Seldom::default();
+        let due: Vec<bool> = [1000, 1001, 60_999, 61_000, 61_001, 500].map(|now| told.is_due_at(UnixMillis(now))).into();
+        assert_eq!(due, [true, false, false, true, false, true]);
     }
 }

@@ -2,11 +2,13 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::command::{Args, Fault};
 use crate::metrics::CommandTally;
@@ -40,7 +42,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut session: Sessio
     loop {
         session.client.busy.set(false);
         if session.client.ending.get() || local.stopping.get() {
-            return;
+            return linger(&mut stream).await;
         }
         match fill(&mut stream, &mut input, &decoder, &local).await {
             Ok(0) | Err(_) => return,
@@ -55,11 +57,32 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut session: Sessio
         let ended = answer(&mut session, &mut stream, &mut decoder, &mut input, &mut turn).await;
         local.put_turn(turn);
         if ended.is_err() || session.closing {
-            // Half a second's grace lets the peer read the last words before the socket is reset under them.
-            let _ = tokio::time::timeout(Duration::from_millis(500), stream.shutdown()).await;
-            return;
+            return linger(&mut stream).await;
         }
     }
+}
+
+/// How long a client whose connection we end may take to read our last words.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// Says that nothing more will come, and throws away what the client still sends, until it hangs up too or its time is over: a socket closed
+/// with unread bytes in it is reset, and what we said last may be lost.
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) {
+    let last_words = async {
+        stream.shutdown().await?;
+        while poll_fn(|cx| poll_discard(stream, cx)).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // Whatever becomes of it, the connection is over.
+    let _ = tokio::time::timeout(LINGER, last_words).await;
+}
+
+/// Reads bytes that nobody wants. They pass over the stack, and only while there are any.
+fn poll_discard<S: AsyncRead + Unpin>(stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    let mut void = [MaybeUninit::uninit(); 2048];
+    let mut read = ReadBuf::uninit(&mut void);
+    ready!(pin!(stream).poll_read(cx, &mut read))?;
+    Poll::Ready(Ok(read.filled().len()))
 }
 
 /// Reads once into the session's buffer; takes a spare buffer only while there is something to read.
@@ -72,7 +95,7 @@ async fn fill<S: AsyncRead + Unpin>(
     poll_fn(|cx| {
         let mut buffer = input.take().unwrap_or_else(|| local.take_buffer());
         // Nobody else holds the session's own buffer between reads.
-        let Some(bytes) = Arc::get_mut(&mut buffer) else { return std::task::Poll::Ready(Err(io::ErrorKind::Other.into())) };
+        let Some(bytes) = Arc::get_mut(&mut buffer) else { return Poll::Ready(Err(io::ErrorKind::Other.into())) };
         if bytes.capacity() - bytes.len() < READ_BYTES / 4 {
             // Room for what the unfinished request is known to need, but never more than has already arrived: an announced length alone
             // allocates nothing.
@@ -263,7 +286,9 @@ fn refuse(session: &mut Session, turn: &mut Turn, refusal: &Refusal) {
 /// Answers a breach of the protocol, as far as it deserves an answer.
 fn complain(session: &Session, turn: &mut Turn, violation: &Violation) {
     if matches!(violation, Violation::Smuggled) {
-        tracing::warn!(client = %session.client.peer, "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection aborted.");
+        if session.local.board.attack_told.is_due() {
+            tracing::warn!(client = %session.client.peer, "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection aborted.");
+        }
         return;
     }
     turn.round.answer(session.protocol, false, |reply| reply.error(&format!("ERR {violation}")));
@@ -308,8 +333,23 @@ async fn write<S: AsyncWrite + Unpin>(session: &Session, stream: &mut S, bytes: 
         return Ok(());
     }
     session.local.counters().bytes_out.add(bytes.len() as u64);
-    session.client.bytes_out.set(session.client.bytes_out.get() + bytes.len() as u64);
-    stream.write_all(bytes).await
+    let client = &session.client;
+    client.bytes_out.set(client.bytes_out.get() + bytes.len() as u64);
+    client.writing.set(true);
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let written = stream.write(rest).await?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        rest = &rest[written..];
+        if !rest.is_empty() {
+            // A client that takes a large reply slowly is not idle; one that takes nothing is.
+            client.last_used.set(session.local.coarse_now.get());
+        }
+    }
+    client.writing.set(false);
+    Ok(())
 }
 
 /// Runs a command that must ask others, and writes its reply.

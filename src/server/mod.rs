@@ -21,7 +21,7 @@ use crate::net::{Accepted, Door};
 use crate::router::{Router, SHARDS_MAX, Sequencer};
 use crate::server::worker::{Arrival, WorkerPlan};
 use crate::session::clients::QUESTIONS_MAX;
-use crate::session::{Board, Pause, Registry, Seldom};
+use crate::session::{Board, Pause, Registry, Seat, Seldom};
 use crate::settings::Settings;
 use crate::shard::Mailbox;
 use crate::shard::reclaim::Reclaimer;
@@ -98,6 +98,7 @@ impl Assembly {
             pulse: Pulse::default(),
             hash_seeds: seeds,
             tcp_port,
+            seats: AtomicU64::new(0),
             connections_received: AtomicU64::new(0),
             connections_rejected: AtomicU64::new(0),
             accept_errors: AtomicU64::new(0),
@@ -237,9 +238,7 @@ impl Assembly {
     /// Gives a new socket to the worker with the fewest connections, or says why not.
     async fn welcome(&self, accepted: Accepted, next_id: &std::cell::Cell<u64>) {
         let board = &self.board;
-        let arriving: u64 = self.workers.iter().map(waiting).sum();
-        let connected = board.sum(|counters| counters.connections.get()) + arriving;
-        let refusal = refusal(&board.settings.borrow(), connected, accepted.loopback);
+        let refusal = refusal(&board.settings.borrow(), board.seats.load(Ordering::Relaxed), accepted.loopback);
         if let Some(text) = refusal {
             Board::count(&board.connections_rejected);
             accepted.refuse(text);
@@ -251,7 +250,7 @@ impl Assembly {
         let idlest = (0..self.workers.len()).min_by_key(|&index| board.counters[index].connections.get() + waiting(&self.workers[index]));
         if let Some(index) = idlest {
             // A worker that is gone ended by a panic, which ends the process.
-            let _ = self.workers[index].send(Arrival { accepted, id }).await;
+            let _ = self.workers[index].send(Arrival { accepted, id, seat: Seat::take(board) }).await;
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Board {
     pub(crate) pulse: Pulse,
     /// The port of the first TCP listener (port 0 asks the system for one).
     pub(crate) tcp_port: u16,
+    /// Clients there are, from the moment they are let in: those on their way to a worker too.
+    pub(crate) seats: AtomicU64,
     pub(crate) connections_received: AtomicU64,
     pub(crate) connections_rejected: AtomicU64,
     /// What CONFIG RESETSTAT sets back and what the acceptor counts besides.
@@ -46,6 +48,22 @@ pub(crate) struct Board {
     /// What strangers can make us say as often as they like.
     pub(crate) attack_told: Seldom,
     pub(crate) accept_error_told: Seldom,
+}
+
+/// A client's place among `maxclients`; free when it is dropped, wherever the client then is.
+pub(crate) struct Seat(Arc<Board>);
+
+impl Seat {
+    pub(crate) fn take(board: &Arc<Board>) -> Seat {
+        Board::count(&board.seats);
+        Seat(board.clone())
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.seats.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Lets a line into the log once a minute, however often there is reason for it.

@@ -11,9 +11,11 @@ mod wire;
 mod tidy;
 // What clients see.
 mod commands;
+mod ends;
 mod keys;
 mod operation;
 mod protocol;
+mod robustness;
 mod settings;
 mod transcripts;
 mod tutorial;

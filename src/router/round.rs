@@ -133,6 +133,11 @@ impl Round {
         }
     }
 
+    /// Bytes of what the session has answered itself.
+    pub(crate) fn answered_bytes(&self) -> usize {
+        self.local.len()
+    }
+
     /// Calls taken up so far.
     pub(crate) fn calls(&self) -> u64 {
         self.calls

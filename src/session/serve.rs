@@ -22,8 +22,15 @@ use crate::time::UnixMillis;
 /// What a client that has not said who he is may have unread in our buffer before we hang up.
 const UNAUTHENTICATED_QUERY_BYTES_MAX: usize = 1 << 20;
 
+/// What the session's own answers to one read may take before they are written: some commands answer a hundred thousand bytes to ten. A stranger
+/// gets less.
+const ANSWERED_BYTES_MAX: usize = 256 << 10;
+const UNAUTHENTICATED_ANSWERED_BYTES_MAX: usize = 16 << 10;
+
 /// Why taking up requests stopped.
 enum Stop {
+    /// There is enough to write.
+    Enough,
     /// The buffer holds no further whole request.
     NeedsMore,
     /// The next request has to wait until everything before it is answered: this handler must ask others.
@@ -151,6 +158,7 @@ async fn answer<S: AsyncWrite + Unpin>(
                 session.closing = true;
                 return Ok(());
             }
+            Stop::Enough => {}
         }
         if session.closing {
             return Ok(());
@@ -219,6 +227,9 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
             Ok(entry) => entry,
             Err(refusal) => {
                 refuse(session, turn, &refusal);
+                if has_enough(session, turn) {
+                    return (Stop::Enough, end);
+                }
                 at = end;
                 continue;
             }
@@ -248,6 +259,9 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
                 local.tally.borrow_mut().count(entry.id, CommandTally { calls: 1, nanos: 0, failed: u64::from(failed) });
                 limits = query_limits(session);
                 paused = local.board.pause.is_set();
+                if !session.closing && has_enough(session, turn) {
+                    return (Stop::Enough, end);
+                }
             }
             Handler::Ask(ask) => {
                 let words = turn.words.len();
@@ -268,6 +282,12 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
 fn query_limits(session: &Session) -> resp::Limits {
     let settings = session.local.settings();
     resp::Limits { bulk_bytes_max: settings.proto_max_bulk_len, words_max: settings.query_words_max, authenticated: session.authenticated }
+}
+
+/// Whether what the session answered itself should be written before it answers more.
+fn has_enough(session: &Session, turn: &Turn) -> bool {
+    let most = if session.is_authenticated() { ANSWERED_BYTES_MAX } else { UNAUTHENTICATED_ANSWERED_BYTES_MAX };
+    turn.round.answered_bytes() >= most
 }
 
 /// Answers a call that did not pass a gate.

@@ -219,6 +219,40 @@ fn replies_wait_for_their_reader() {
     }
 }
 
+/// As above, for what needs no shard: COMMAND answers much to few bytes, a stranger's PING is refused at length.
+#[test]
+fn answers_wait_for_their_reader() {
+    let server = Daemon::start(&["--shards", "2"]);
+    let mut judge = server.wire();
+    let size = judge.call(&["COMMAND"]).len();
+    let before = server.resident_bytes();
+    let mut sluggard = server.wire();
+    sluggard.send_raw(&b"COMMAND\r\n".repeat(1800));
+    thread::sleep(Duration::from_millis(500));
+    let grown = server.resident_bytes().saturating_sub(before);
+    assert!(grown < 16 << 20, "{grown} bytes for {} that nobody reads", 1800 * size);
+    for _ in 0..1800 {
+        assert_eq!(sluggard.reply().map(|reply| reply.len()), Some(size));
+    }
+}
+
+/// Row 4, many of them: little memory for each.
+#[test]
+fn strangers_who_flood_are_cheap() {
+    const STRANGERS: usize = 40;
+    let server = Daemon::start(&["--requirepass", "secret", "--authentication-timeout", "60"]);
+    let mut judge = server.wire();
+    assert_eq!(judge.call(&["AUTH", "secret"]), OK);
+    let before = server.resident_bytes();
+    let mut strangers: Vec<Wire> = (0..STRANGERS).map(|_| server.wire()).collect();
+    for stranger in &mut strangers {
+        stranger.flood(&b"PING\r\n".repeat(10_000), 200, Duration::from_millis(100));
+    }
+    let grown = server.resident_bytes().saturating_sub(before) as usize;
+    assert!(grown < STRANGERS * (80 << 10), "{grown} bytes for {STRANGERS} strangers");
+    assert_eq!(judge.call(&["PING"]), PONG);
+}
+
 /// Replies in pieces are the same replies: in order, none left out, whoever answers them.
 #[test]
 fn replies_in_pieces_keep_their_order() {

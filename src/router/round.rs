@@ -85,6 +85,12 @@ struct Split {
 pub(crate) struct Round {
     pub(super) groups: Vec<Group>,
     answers: Vec<(Answer, bool)>,
+    /// How many of `answers`, and how many bytes of `local`, have been stitched.
+    answered: usize,
+    local_taken: usize,
+    /// The shard whose batch stopped before its last call, when stitching has come to the first reply that is missing. It is of the first
+    /// group, which is then the only one.
+    short: Option<u32>,
     splits: Vec<Split>,
     local: Vec<u8>,
     calls: u64,
@@ -129,6 +135,11 @@ impl Round {
         }
     }
 
+    /// Bytes of what the session has answered itself.
+    pub(crate) fn answered_bytes(&self) -> usize {
+        self.local.len()
+    }
+
     /// Calls taken up so far.
     pub(crate) fn calls(&self) -> u64 {
         self.calls
@@ -143,7 +154,7 @@ impl Round {
         self.calls == 0
     }
 
-    /// Hands `write` the replies in the order asked, in as few pieces as they come.
+    /// The replies in the order asked: all of them, or those before the first that is missing because a batch stopped before its last call.
     pub(crate) fn stitch<'r>(&'r mut self, scratch: &'r mut Vec<u8>, pick: u64) -> &'r [u8] {
         // One source: its buffer goes out as it is.
         match self.answers.as_slice() {
@@ -151,25 +162,30 @@ impl Round {
             [(Answer::Local { .. }, _)] => return &self.local,
             [(Answer::Batch { group, shard, .. }, false)] => {
                 // The only answer there is takes every reply of its batch.
-                return self.groups[*group as usize].batches[*shard as usize].as_ref().map_or(b"", |batch| &batch.reply);
+                let Some(batch) = &self.groups[*group as usize].batches[*shard as usize] else { return b"" };
+                self.short = (!batch.is_whole()).then_some(*shard);
+                return &batch.reply;
             }
             _ => {}
         }
         scratch.clear();
-        let mut local = 0;
-        for (answer, silent) in &self.answers {
+        for (answer, silent) in &mut self.answers[self.answered..] {
             let before = scratch.len();
-            match *answer {
+            match answer {
                 Answer::Local { bytes } => {
-                    scratch.extend_from_slice(&self.local[local..local + bytes]);
-                    local += bytes;
+                    scratch.extend_from_slice(&self.local[self.local_taken..self.local_taken + *bytes]);
+                    self.local_taken += *bytes;
                 }
                 Answer::Batch { group, shard, count } => {
-                    scratch.extend_from_slice(self.groups[group as usize].next_replies(shard, count as usize));
+                    let group = &mut self.groups[*group as usize];
+                    let there = group.waiting(*shard).min(*count as usize);
+                    scratch.extend_from_slice(group.next_replies(*shard, there));
+                    *count -= u32::try_from(there).unwrap_or(u32::MAX);
+                    self.short = (*count > 0).then_some(*shard);
                 }
                 Answer::Parts { group, split } => {
-                    let split = &self.splits[split as usize];
-                    let group = &mut self.groups[group as usize];
+                    let split = &self.splits[*split as usize];
+                    let group = &mut self.groups[*group as usize];
                     for &shard in &split.shards {
                         group.taken[shard as usize] += 1;
                     }
@@ -180,8 +196,22 @@ impl Round {
             if *silent {
                 scratch.truncate(before);
             }
+            if self.short.is_some() {
+                break;
+            }
+            self.answered += 1;
         }
         scratch
+    }
+
+    /// The batch whose missing reply stitching has come to, with its shard, ready to be sent for the rest. All it had is stitched and written.
+    pub(super) fn short(&mut self) -> Option<(usize, &mut Option<Box<Batch>>)> {
+        let shard = self.short.take()? as usize;
+        let group = self.groups.first_mut()?;
+        group.taken[shard] = 0;
+        let place = &mut group.batches[shard];
+        place.as_mut()?.go_on();
+        Some((shard, place))
     }
 
     /// The batches in the order in which they would be sent, for whoever drives cores by hand: the shard, and for calls that borrow, whose
@@ -216,6 +246,7 @@ impl Round {
             None => {}
         }
         self.answers.clear();
+        (self.answered, self.local_taken, self.short) = (0, 0, None);
         self.splits.clear();
         self.local.clear();
         self.calls = 0;
@@ -323,10 +354,16 @@ impl Group {
         self.batches[shard as usize].get_or_insert_with(|| spare.take())
     }
 
+    /// How many replies of a shard's batch have not been stitched.
+    fn waiting(&self, shard: u32) -> usize {
+        let shard = shard as usize;
+        self.batches[shard].as_ref().map_or(0, |batch| batch.ends.len() - self.taken[shard])
+    }
+
     /// The next `count` replies of a shard's batch, as one piece.
     fn next_replies(&mut self, shard: u32, count: usize) -> &[u8] {
         let shard = shard as usize;
-        let Some(batch) = self.batches[shard].as_ref() else { return b"" };
+        let Some(batch) = self.batches[shard].as_ref().filter(|_| count > 0) else { return b"" };
         let first = self.taken[shard];
         self.taken[shard] = first + count;
         let start = if first == 0 { 0 } else { batch.ends[first - 1] };

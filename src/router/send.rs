@@ -72,18 +72,16 @@ impl Router {
                 && let Some(mut batch) = place.take()
             {
                 batch.input = Some(input);
-                let back = batch.expect_back();
-                if !self.mailboxes[shard].send(Message::Run(batch)).await {
-                    return Err(ShardsGone);
-                }
-                *place = Some(back.await.map_err(|_| ShardsGone)?);
+                batch.may_stop = true;
+                *place = Some(self.run_alone(shard, batch).await?);
                 return Ok(());
             }
         }
         let mut out: Vec<Out> = Vec::new();
+        let may_stop = round.groups.len() == 1;
         for (number, group) in round.groups.iter_mut().enumerate() {
             match group.kind {
-                Kind::Plain => self.mail(number, group, &input, &mut out).await?,
+                Kind::Plain => self.mail(number, group, may_stop, &input, &mut out).await?,
                 Kind::Unit => self.place(number, group, &input, &mut out).await?,
                 Kind::Borrow(owners) => self.borrow(number, group, owners, &input, &mut out).await?,
             }
@@ -93,6 +91,26 @@ impl Router {
             round.groups[group].batches[shard] = Some(back.await.map_err(|_| ShardsGone)?);
         }
         Ok(())
+    }
+
+    /// Sends the batch again that stopped before its last call, if there is one: its replies so far have been written. Says whether there was.
+    ///
+    /// # Errors
+    /// A shard has ended.
+    pub(crate) async fn go_on(&self, round: &mut Round) -> Result<bool, ShardsGone> {
+        let Some((shard, place)) = round.short() else { return Ok(false) };
+        if let Some(batch) = place.take() {
+            *place = Some(self.run_alone(shard, batch).await?);
+        }
+        Ok(true)
+    }
+
+    async fn run_alone(&self, shard: usize, mut batch: Box<Batch>) -> Result<Box<Batch>, ShardsGone> {
+        let back = batch.expect_back();
+        if !self.mailboxes[shard].send(Message::Run(batch)).await {
+            return Err(ShardsGone);
+        }
+        back.await.map_err(|_| ShardsGone)
     }
 
     /// Holds every shard for a while (DEBUG SLEEP).
@@ -105,11 +123,19 @@ impl Router {
         held.await.map_err(|_| ShardsGone)
     }
 
-    /// Batches that need no order among each other.
-    async fn mail(&self, number: usize, group: &mut Group, input: &Arc<Vec<u8>>, out: &mut Vec<Out>) -> Result<(), ShardsGone> {
+    /// Batches that need no order among each other. They may stop before their last call only if no later group relies on their having run.
+    async fn mail(
+        &self,
+        number: usize,
+        group: &mut Group,
+        may_stop: bool,
+        input: &Arc<Vec<u8>>,
+        out: &mut Vec<Out>,
+    ) -> Result<(), ShardsGone> {
         for (shard, place) in group.batches.iter_mut().enumerate() {
             let Some(mut batch) = place.take() else { continue };
             batch.input = Some(input.clone());
+            batch.may_stop = may_stop;
             out.push((number, shard, batch.expect_back()));
             if !self.mailboxes[shard].send(Message::Run(batch)).await {
                 return Err(ShardsGone);

@@ -24,6 +24,10 @@ struct Borrowed {
 
 impl Drop for Borrowed {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What a call that panicked was doing may be half done. Not to come home ends the shards, and so the process.
+            return;
+        }
         for (shard, returned) in self.held.give_back() {
             if let Some(at) = self.homes.iter().position(|&(home, _)| home == shard) {
                 let _ = self.homes.swap_remove(at).1.send(returned);

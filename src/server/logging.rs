@@ -52,6 +52,11 @@ pub fn start(settings: &Settings) -> Result<()> {
     if started.is_ok() {
         // The first log is the only one, so this cannot have been set.
         let _ = LEVEL.set(handle);
+        // A panic is an event like any other: one line, wherever the log goes.
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(place, "panic: {}", panic.payload_as_str().unwrap_or("of an unknown kind"));
+        }));
     }
     for warning in settings.warnings() {
         tracing::warn!("{warning}");

@@ -21,7 +21,7 @@ use crate::net::{Accepted, Door};
 use crate::router::{Router, SHARDS_MAX, Sequencer};
 use crate::server::worker::{Arrival, WorkerPlan};
 use crate::session::clients::QUESTIONS_MAX;
-use crate::session::{Board, Pause, Registry};
+use crate::session::{Board, Pause, Registry, Seat, Seldom};
 use crate::settings::Settings;
 use crate::shard::Mailbox;
 use crate::shard::reclaim::Reclaimer;
@@ -98,9 +98,12 @@ impl Assembly {
             pulse: Pulse::default(),
             hash_seeds: seeds,
             tcp_port,
+            seats: AtomicU64::new(0),
             connections_received: AtomicU64::new(0),
             connections_rejected: AtomicU64::new(0),
             accept_errors: AtomicU64::new(0),
+            attack_told: Seldom::default(),
+            accept_error_told: Seldom::default(),
         });
         let (mailboxes, inboxes): (Vec<_>, Vec<_>) = (0..shards).map(|_| Mailbox::new()).unzip();
         let sequencer = Arc::new(Sequencer::default());
@@ -148,7 +151,9 @@ impl Assembly {
             accepting.push(tokio::task::spawn_local(async move {
                 let failed = |error: &std::io::Error| {
                     Board::count(&assembly.board.accept_errors);
-                    tracing::warn!(%error, "accept failed");
+                    if assembly.board.accept_error_told.is_due() {
+                        tracing::warn!(%error, "accept failed; told at most once a minute");
+                    }
                 };
                 let arrived = async |accepted| assembly.welcome(accepted, &next_id).await;
                 if let Err(error) = door.accept_all(keepalive, failed, arrived).await {
@@ -233,18 +238,10 @@ impl Assembly {
     /// Gives a new socket to the worker with the fewest connections, or says why not.
     async fn welcome(&self, accepted: Accepted, next_id: &std::cell::Cell<u64>) {
         let board = &self.board;
-        let (maxclients, open_to_all) = {
-            let settings = board.settings.borrow();
-            (settings.maxclients as u64, !settings.protected_mode || settings.requirepass.is_some())
-        };
-        if board.sum(|counters| counters.connections.get()) >= maxclients {
+        let refusal = refusal(&board.settings.borrow(), board.seats.load(Ordering::Relaxed), accepted.loopback);
+        if let Some(text) = refusal {
             Board::count(&board.connections_rejected);
-            accepted.refuse("-ERR max number of clients reached\r\n");
-            return;
-        }
-        if !open_to_all && !accepted.loopback {
-            Board::count(&board.connections_rejected);
-            accepted.refuse(DENIED);
+            accepted.refuse(text);
             return;
         }
         Board::count(&board.connections_received);
@@ -253,7 +250,7 @@ impl Assembly {
         let idlest = (0..self.workers.len()).min_by_key(|&index| board.counters[index].connections.get() + waiting(&self.workers[index]));
         if let Some(index) = idlest {
             // A worker that is gone ended by a panic, which ends the process.
-            let _ = self.workers[index].send(Arrival { accepted, id }).await;
+            let _ = self.workers[index].send(Arrival { accepted, id, seat: Seat::take(board) }).await;
         }
     }
 }
@@ -292,6 +289,15 @@ fn waiting(worker: &mpsc::Sender<Arrival>) -> u64 {
     (worker.max_capacity() - worker.capacity()) as u64
 }
 
+/// Why a new client is not let in, if it is not: what it is told.
+fn refusal(settings: &Settings, connected: u64, loopback: bool) -> Option<&'static str> {
+    if connected >= settings.maxclients as u64 {
+        return Some("-ERR max number of clients reached\r\n");
+    }
+    let guarded = settings.protected_mode && settings.requirepass.is_none();
+    (guarded && !loopback).then_some(DENIED)
+}
+
 /// What Redis says to a stranger in protected mode, in our words after the first sentence, which clients match.
 const DENIED: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. \
     In this mode connections are only accepted from the loopback interface. To connect from other machines: set a password with requirepass, \
@@ -318,4 +324,25 @@ fn random_id() -> String {
 pub(crate) fn next_seed() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     random_seed() ^ NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protected_mode_lets_in_who_is_on_this_machine() {
+        let settings = Settings::with(&[("maxclients", "10")]).unwrap();
+        assert_eq!(refusal(&settings, 0, true), None);
+        assert!(refusal(&settings, 0, false).unwrap().starts_with("-DENIED Redis is running in protected mode"));
+        assert_eq!(refusal(&settings, 10, true), Some("-ERR max number of clients reached\r\n"));
+        let settings = Settings::with(&[("protected-mode", "no")]).unwrap();
+        assert_eq!(refusal(&settings, 0, false), None);
+    }
+
+    #[test]
+    fn a_password_opens_the_door_to_everybody() {
+        let settings = Settings::with(&[("requirepass", "secret")]).unwrap();
+        assert_eq!(refusal(&settings, 0, false), None);
+    }
 }

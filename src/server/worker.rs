@@ -11,7 +11,7 @@ use crate::net::Accepted;
 use crate::router::{Router, Sequencer};
 use crate::server::{Phase, local_runtime, next_seed};
 use crate::session::clients::{self, Clients, Question};
-use crate::session::{Board, Client, Local, Session, serve};
+use crate::session::{Board, Client, Local, Seat, Session, serve};
 use crate::shard::mailbox::Inbox;
 use crate::shard::reclaim::Reclaimer;
 use crate::shard::{Mailbox, Shard, task};
@@ -19,10 +19,10 @@ use crate::store::{Keyspace, Part};
 use crate::time::UnixMillis;
 
 /// A socket for a worker.
-#[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) accepted: Accepted,
     pub(crate) id: u64,
+    pub(crate) seat: Seat,
 }
 
 /// What a worker is made of.
@@ -104,7 +104,7 @@ async fn work(plan: WorkerPlan) {
 
 /// Starts the conversation with a new client.
 fn welcome(local: &Rc<Local>, arrival: Arrival) {
-    let Arrival { accepted, id } = arrival;
+    let Arrival { accepted, id, seat } = arrival;
     let unix = matches!(accepted.socket, crate::net::listener::Socketed::Unix(_));
     let client = Rc::new(Client::new(id, accepted.peer.clone(), accepted.own.clone(), accepted.descriptor, unix, UnixMillis::now()));
     let Ok(stream) = accepted.into_stream() else { return };
@@ -112,7 +112,7 @@ fn welcome(local: &Rc<Local>, arrival: Arrival) {
     let session = Session::new(client.clone(), local.clone());
     client.authenticated.set(session.authenticated);
     let task = tokio::task::spawn_local(async move {
-        let _entered = entered;
+        let _held = (entered, seat);
         serve(session, stream).await;
     });
     client.ends_by(task.abort_handle());
@@ -129,12 +129,14 @@ fn keep_house(local: &Rc<Local>) {
     }
     let now = UnixMillis::now();
     for client in local.clients.all() {
-        let idle = timeout > 0 && now.since(client.last_used.get()) > timeout.saturating_mul(1000);
+        // When it was last used is known to a second: nobody is ended before his time.
+        let idle = timeout > 0 && now.since(client.last_used.get()) > timeout.saturating_add(1).saturating_mul(1000);
         let stranger = must_authenticate
             && !client.authenticated.get()
             && authentication > 0
             && now.since(client.created) > authentication.saturating_mul(1000);
-        if (idle || stranger) && !client.busy.get() {
+        // Nobody is cut off while it is us who keep him waiting. Who takes none of a reply is as silent as who asks for nothing.
+        if (idle || stranger) && (!client.busy.get() || client.writing.get()) {
             client.end(true);
         }
     }

@@ -42,6 +42,8 @@ pub(crate) struct Client {
     pub(crate) query_bytes: Cell<usize>,
     /// It is answering, not waiting for its client.
     pub(crate) busy: Cell<bool>,
+    /// Its reply is being written, and it may be its client that is waited for.
+    pub(crate) writing: Cell<bool>,
     /// It was killed, or the server stops: it ends when what it is doing is done.
     pub(crate) ending: Cell<bool>,
     abort: RefCell<Option<AbortHandle>>,
@@ -72,6 +74,7 @@ impl Client {
             bytes_out: Cell::new(0),
             query_bytes: Cell::new(0),
             busy: Cell::new(false),
+            writing: Cell::new(false),
             ending: Cell::new(false),
             abort: RefCell::new(None),
         }

@@ -39,10 +39,54 @@ pub(crate) struct Board {
     pub(crate) pulse: Pulse,
     /// The port of the first TCP listener (port 0 asks the system for one).
     pub(crate) tcp_port: u16,
+    /// Clients there are, from the moment they are let in: those on their way to a worker too.
+    pub(crate) seats: AtomicU64,
     pub(crate) connections_received: AtomicU64,
     pub(crate) connections_rejected: AtomicU64,
     /// What CONFIG RESETSTAT sets back and what the acceptor counts besides.
     pub(crate) accept_errors: AtomicU64,
+    /// What strangers can make us say as often as they like.
+    pub(crate) attack_told: Seldom,
+    pub(crate) accept_error_told: Seldom,
+}
+
+/// A client's place among `maxclients`; free when it is dropped, wherever the client then is.
+pub(crate) struct Seat(Arc<Board>);
+
+impl Seat {
+    pub(crate) fn take(board: &Arc<Board>) -> Seat {
+        Board::count(&board.seats);
+        Seat(board.clone())
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.seats.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Lets a line into the log once a minute, however often there is reason for it.
+#[derive(Debug, Default)]
+pub(crate) struct Seldom {
+    /// Milliseconds since the epoch; 0: never yet.
+    last: AtomicU64,
+}
+
+impl Seldom {
+    const PAUSE_MS: u64 = 60_000;
+
+    /// Whether the line may be written now; then it may not for a while.
+    pub(crate) fn is_due(&self) -> bool {
+        self.is_due_at(UnixMillis::now())
+    }
+
+    fn is_due_at(&self, now: UnixMillis) -> bool {
+        let last = self.last.load(Ordering::Relaxed);
+        // Of several threads that find it due, one writes. A clock that was set back is no reason to be silent for longer.
+        (last == 0 || now.0.abs_diff(last) >= Seldom::PAUSE_MS)
+            && self.last.compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
 }
 
 /// What the sessions of one worker share. One thread, so plain cells.
@@ -244,5 +288,17 @@ impl Board {
 
     pub(crate) fn count(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_written_once_a_minute() {
+        let told = Seldom::default();
+        let due: Vec<bool> = [1000, 1001, 60_999, 61_000, 61_001, 500].map(|now| told.is_due_at(UnixMillis(now))).into();
+        assert_eq!(due, [true, false, false, true, false, true]);
     }
 }

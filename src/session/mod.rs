@@ -12,7 +12,7 @@ mod serve;
 use admit::misused;
 pub(crate) use clients::Client;
 pub(crate) use entry::{Ask, Asked, Entry, Handler, Here, Registry, SessionRow};
-pub(crate) use local::{Board, Local};
+pub(crate) use local::{Board, Local, Seat, Seldom};
 pub(crate) use pause::Pause;
 pub(crate) use serve::serve;
 

@@ -2,11 +2,13 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::command::{Args, Fault};
 use crate::metrics::CommandTally;
@@ -20,8 +22,15 @@ use crate::time::UnixMillis;
 /// What a client that has not said who he is may have unread in our buffer before we hang up.
 const UNAUTHENTICATED_QUERY_BYTES_MAX: usize = 1 << 20;
 
+/// What the session's own answers to one read may take before they are written: some commands answer a hundred thousand bytes to ten. A stranger
+/// gets less.
+const ANSWERED_BYTES_MAX: usize = 256 << 10;
+const UNAUTHENTICATED_ANSWERED_BYTES_MAX: usize = 16 << 10;
+
 /// Why taking up requests stopped.
 enum Stop {
+    /// There is enough to write.
+    Enough,
     /// The buffer holds no further whole request.
     NeedsMore,
     /// The next request has to wait until everything before it is answered: this handler must ask others.
@@ -40,7 +49,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut session: Sessio
     loop {
         session.client.busy.set(false);
         if session.client.ending.get() || local.stopping.get() {
-            return;
+            return linger(&mut stream).await;
         }
         match fill(&mut stream, &mut input, &decoder, &local).await {
             Ok(0) | Err(_) => return,
@@ -55,11 +64,32 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut session: Sessio
         let ended = answer(&mut session, &mut stream, &mut decoder, &mut input, &mut turn).await;
         local.put_turn(turn);
         if ended.is_err() || session.closing {
-            // Half a second's grace lets the peer read the last words before the socket is reset under them.
-            let _ = tokio::time::timeout(Duration::from_millis(500), stream.shutdown()).await;
-            return;
+            return linger(&mut stream).await;
         }
     }
+}
+
+/// How long a client whose connection we end may take to read our last words.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// Says that nothing more will come, and throws away what the client still sends, until it hangs up too or its time is over: a socket closed
+/// with unread bytes in it is reset, and what we said last may be lost.
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) {
+    let last_words = async {
+        stream.shutdown().await?;
+        while poll_fn(|cx| poll_discard(stream, cx)).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // Whatever becomes of it, the connection is over.
+    let _ = tokio::time::timeout(LINGER, last_words).await;
+}
+
+/// Reads bytes that nobody wants. They pass over the stack, and only while there are any.
+fn poll_discard<S: AsyncRead + Unpin>(stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    let mut void = [MaybeUninit::uninit(); 2048];
+    let mut read = ReadBuf::uninit(&mut void);
+    ready!(pin!(stream).poll_read(cx, &mut read))?;
+    Poll::Ready(Ok(read.filled().len()))
 }
 
 /// Reads once into the session's buffer; takes a spare buffer only while there is something to read.
@@ -72,7 +102,7 @@ async fn fill<S: AsyncRead + Unpin>(
     poll_fn(|cx| {
         let mut buffer = input.take().unwrap_or_else(|| local.take_buffer());
         // Nobody else holds the session's own buffer between reads.
-        let Some(bytes) = Arc::get_mut(&mut buffer) else { return std::task::Poll::Ready(Err(io::ErrorKind::Other.into())) };
+        let Some(bytes) = Arc::get_mut(&mut buffer) else { return Poll::Ready(Err(io::ErrorKind::Other.into())) };
         if bytes.capacity() - bytes.len() < READ_BYTES / 4 {
             // Room for what the unfinished request is known to need, but never more than has already arrived: an announced length alone
             // allocates nothing.
@@ -128,6 +158,7 @@ async fn answer<S: AsyncWrite + Unpin>(
                 session.closing = true;
                 return Ok(());
             }
+            Stop::Enough => {}
         }
         if session.closing {
             return Ok(());
@@ -196,6 +227,9 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
             Ok(entry) => entry,
             Err(refusal) => {
                 refuse(session, turn, &refusal);
+                if has_enough(session, turn) {
+                    return (Stop::Enough, end);
+                }
                 at = end;
                 continue;
             }
@@ -225,6 +259,9 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
                 local.tally.borrow_mut().count(entry.id, CommandTally { calls: 1, nanos: 0, failed: u64::from(failed) });
                 limits = query_limits(session);
                 paused = local.board.pause.is_set();
+                if !session.closing && has_enough(session, turn) {
+                    return (Stop::Enough, end);
+                }
             }
             Handler::Ask(ask) => {
                 let words = turn.words.len();
@@ -247,6 +284,12 @@ fn query_limits(session: &Session) -> resp::Limits {
     resp::Limits { bulk_bytes_max: settings.proto_max_bulk_len, words_max: settings.query_words_max, authenticated: session.authenticated }
 }
 
+/// Whether what the session answered itself should be written before it answers more.
+fn has_enough(session: &Session, turn: &Turn) -> bool {
+    let most = if session.is_authenticated() { ANSWERED_BYTES_MAX } else { UNAUTHENTICATED_ANSWERED_BYTES_MAX };
+    turn.round.answered_bytes() >= most
+}
+
 /// Answers a call that did not pass a gate.
 fn refuse(session: &mut Session, turn: &mut Turn, refusal: &Refusal) {
     let local = &session.local;
@@ -263,7 +306,9 @@ fn refuse(session: &mut Session, turn: &mut Turn, refusal: &Refusal) {
 /// Answers a breach of the protocol, as far as it deserves an answer.
 fn complain(session: &Session, turn: &mut Turn, violation: &Violation) {
     if matches!(violation, Violation::Smuggled) {
-        tracing::warn!(client = %session.client.peer, "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection aborted.");
+        if session.local.board.attack_told.is_due() {
+            tracing::warn!(client = %session.client.peer, "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection aborted.");
+        }
         return;
     }
     turn.round.answer(session.protocol, false, |reply| reply.error(&format!("ERR {violation}")));
@@ -290,8 +335,14 @@ async fn flush<S: AsyncWrite + Unpin>(
         kept = Some(buffer);
     }
     let Turn { round, scratch, .. } = turn;
-    let replies = round.stitch(scratch, local.router.pick());
-    let result = write(session, stream, replies).await;
+    // Replies that grow large come in pieces: no further one is asked for before the client has taken the last.
+    let result = loop {
+        let replies = round.stitch(scratch, local.router.pick());
+        let written = write(session, stream, replies).await;
+        if written.is_err() || !local.router.go_on(round).await? {
+            break written;
+        }
+    };
     let input = round.reset(&local.batches);
     result?;
     kept.or(input).ok_or(Ended)
@@ -302,8 +353,23 @@ async fn write<S: AsyncWrite + Unpin>(session: &Session, stream: &mut S, bytes: 
         return Ok(());
     }
     session.local.counters().bytes_out.add(bytes.len() as u64);
-    session.client.bytes_out.set(session.client.bytes_out.get() + bytes.len() as u64);
-    stream.write_all(bytes).await
+    let client = &session.client;
+    client.bytes_out.set(client.bytes_out.get() + bytes.len() as u64);
+    client.writing.set(true);
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let written = stream.write(rest).await?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        rest = &rest[written..];
+        if !rest.is_empty() {
+            // A client that takes a large reply slowly is not idle; one that takes nothing is.
+            client.last_used.set(session.local.coarse_now.get());
+        }
+    }
+    client.writing.set(false);
+    Ok(())
 }
 
 /// Runs a command that must ask others, and writes its reply.

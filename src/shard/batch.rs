@@ -40,6 +40,10 @@ pub(crate) struct Batch {
     pub(crate) reply: Vec<u8>,
     /// Where each call's reply ends in `reply`.
     pub(crate) ends: Vec<usize>,
+    /// Calls whose replies have been taken away already; `reply` and `ends` are of those behind them.
+    done: usize,
+    /// The shard may stop before the last call when the replies have grown large. Its sender then sends it again.
+    pub(crate) may_stop: bool,
     answer: Option<oneshot::Sender<Box<Batch>>>,
 }
 
@@ -82,10 +86,29 @@ impl Batch {
         self.calls.push(Call { row, id, database, protocol, touches, counts: true, first: end.saturating_sub(words), words });
     }
 
-    /// The words of a call, the parts that running it needs apart: reply buffer and ends stay free to be written.
+    /// The words of a call, the parts that running it needs apart: reply buffer and ends stay free to be written. The calls are those to be run.
     #[inline]
     pub(crate) fn split(&mut self) -> (Words<'_>, &[Call], &mut Vec<u8>, &mut Vec<usize>) {
-        (Words { input: bytes_of(&self.input), spans: &self.spans }, &self.calls, &mut self.reply, &mut self.ends)
+        (Words { input: bytes_of(&self.input), spans: &self.spans }, &self.calls[self.done..], &mut self.reply, &mut self.ends)
+    }
+
+    /// Has every call been run?
+    pub(crate) fn is_whole(&self) -> bool {
+        self.done + self.ends.len() == self.calls.len()
+    }
+
+    /// Forgets the replies so far, which have been written, so that the calls behind them can be run.
+    pub(crate) fn go_on(&mut self) {
+        self.done += self.ends.len();
+        self.ends.clear();
+        self.clear_reply();
+    }
+
+    fn clear_reply(&mut self) {
+        self.reply.clear();
+        if self.reply.capacity() > REPLY_KEPT_MAX {
+            self.reply = Vec::new();
+        }
     }
 
     /// The words of the call at `at`.
@@ -121,10 +144,9 @@ impl Batch {
         self.spans.clear();
         self.calls.clear();
         self.ends.clear();
-        self.reply.clear();
-        if self.reply.capacity() > REPLY_KEPT_MAX {
-            self.reply = Vec::new();
-        }
+        self.done = 0;
+        self.may_stop = false;
+        self.clear_reply();
         if self.spans.capacity() > CALLS_KEPT_MAX {
             self.spans = Vec::new();
             self.calls = Vec::new();

@@ -163,6 +163,10 @@ const WINDOW_CALLS: usize = 32;
 /// Below this many calls there is not enough between the asking and the using of a line to hide anything.
 const WINDOW_CALLS_MIN: usize = 4;
 
+/// Replies of one batch beyond which it goes back with what it has, if it may: a pipeline of reads of large values is answered in pieces, so that
+/// its client holds about this much of our memory for each shard, and not the sum of all it asks for.
+const REPLY_BUDGET: usize = 1 << 20;
+
 /// Runs a batch on whatever its context can reach: a shard's own keyspace, or lent ones. `count` is told of every run of like calls. `started` is
 /// the clock when the batch's turn came; returns the clock at its end.
 ///
@@ -174,11 +178,12 @@ pub(crate) fn run_calls(
     mut started: u64,
     mut count: impl FnMut(u16, CommandTally),
 ) -> u64 {
+    let budget = if batch.may_stop { REPLY_BUDGET } else { usize::MAX };
     let (words, calls, replies, ends) = batch.split();
     ends.reserve(calls.len());
     let mut tally = CommandTally::default();
     let mut id = calls.first().map_or(0, |call| call.id);
-    for window in calls.chunks(WINDOW_CALLS) {
+    'calls: for window in calls.chunks(WINDOW_CALLS) {
         if window.len() >= WINDOW_CALLS_MIN {
             look_ahead(window, words, cx);
         }
@@ -197,6 +202,9 @@ pub(crate) fn run_calls(
             tally.calls += u64::from(call.counts);
             tally.failed += u64::from(call.counts && !done);
             ends.push(replies.len());
+            if replies.len() >= budget {
+                break 'calls;
+            }
         }
     }
     let ended = ticks();

@@ -19,3 +19,6 @@ pub(crate) use gate::Gate;
 pub(crate) use loan::{Held, Loan, Returned};
 pub(crate) use mailbox::Mailbox;
 pub(crate) use message::{Borrow, Message};
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,8 @@ pub struct Daemon {
     child: Child,
     port: u16,
     binary: PathBuf,
+    /// Words before the binary's: a program that starts it in a way of its own. `{port}` stands for the port.
+    under: Vec<String>,
     arguments: Vec<String>,
     folder: PathBuf,
 }
@@ -46,16 +48,29 @@ impl Daemon {
                 all.drain(at..at + 2);
             }
         }
-        Daemon::launch(binary, all, folder.to_owned())
+        Daemon::launch(binary, Vec::new(), all, folder.to_owned())
     }
 
-    fn launch(binary: PathBuf, arguments: Vec<String>, folder: PathBuf) -> Daemon {
+    /// Our daemon started by another program, which is given its command line and must become it (`exec`).
+    pub fn start_under(under: &[&str], arguments: &[&str]) -> Daemon {
+        let all = with_defaults(arguments, &[("--bind", "127.0.0.1"), ("--save", "")]);
+        let under = under.iter().map(|word| (*word).to_owned()).collect();
+        Daemon::launch(PathBuf::from(env!("CARGO_BIN_EXE_trencadis")), under, all, new_folder())
+    }
+
+    /// Our daemon started by a shell that first does `preparation`.
+    pub fn start_after(preparation: &str, arguments: &[&str]) -> Daemon {
+        Daemon::start_under(&["sh", "-c", &format!("{preparation}; exec \"$0\" \"$@\"")], arguments)
+    }
+
+    fn launch(binary: PathBuf, under: Vec<String>, arguments: Vec<String>, folder: PathBuf) -> Daemon {
         // The port is free when we ask and may be taken when the server binds it, hence a few attempts.
         let mut told = String::new();
         for _ in 0..5 {
             let port = free_port();
-            let child = spawn(&binary, &arguments, port, &folder);
-            let mut daemon = Daemon { child, port, binary: binary.clone(), arguments: arguments.clone(), folder: folder.clone() };
+            let child = spawn(&binary, &under, &arguments, port, &folder);
+            let mut daemon =
+                Daemon { child, port, binary: binary.clone(), under: under.clone(), arguments: arguments.clone(), folder: folder.clone() };
             match daemon.await_first_answer() {
                 Ok(()) => return daemon,
                 Err(why) => told = format!("{why}; it logged:\n{}", daemon.log()),
@@ -117,6 +132,23 @@ impl Daemon {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) * 1024
     }
 
+    /// The processor time it has used.
+    pub fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        // Behind the name, which may hold anything, come the state and ten more fields, then both times in hundredths of a second.
+        let ticks = stat.rsplit(')').next().unwrap_or("").split_whitespace().skip(11).take(2);
+        Duration::from_millis(10 * ticks.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>())
+    }
+
+    /// Waits until it has logged `text`.
+    pub fn await_log(&self, text: &str) {
+        let started = Instant::now();
+        while !self.log().contains(text) {
+            assert!(started.elapsed() < PATIENCE, "{text:?} is not in the log:\n{}", self.log());
+            sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Sends a signal by its name ("TERM", "HUP", "STOP") to this child only.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().expect("kill is in every Debian");
@@ -148,7 +180,7 @@ impl Daemon {
     /// Starts it again after `stop` or `crash`: same arguments, same folder, another port.
     pub fn restart(&mut self) {
         self.finish();
-        let again = Daemon::launch(self.binary.clone(), self.arguments.clone(), self.folder.clone());
+        let again = Daemon::launch(self.binary.clone(), self.under.clone(), self.arguments.clone(), self.folder.clone());
         let first = std::mem::replace(self, again);
         // Its folder lives on.
         std::mem::forget(first);
@@ -169,7 +201,7 @@ impl Peer {
     pub fn redis_server_with(arguments: &[&str]) -> Daemon {
         let defaults = [("--bind", "127.0.0.1"), ("--save", ""), ("--appendonly", "no"), ("--enable-debug-command", "yes")];
         let binary = std::env::var_os("TRENCADIS_REFERENCE").map_or_else(|| PathBuf::from("redis-server"), PathBuf::from);
-        Daemon::launch(binary, with_defaults(arguments, &defaults), new_folder())
+        Daemon::launch(binary, Vec::new(), with_defaults(arguments, &defaults), new_folder())
     }
 }
 
@@ -187,11 +219,14 @@ impl Drop for Daemon {
     }
 }
 
-fn spawn(binary: &Path, arguments: &[String], port: u16, folder: &Path) -> Child {
+fn spawn(binary: &Path, under: &[String], arguments: &[String], port: u16, folder: &Path) -> Child {
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("the folder was just made");
-    Command::new(binary)
+    let port = port.to_string();
+    let mut words = under.iter().map(|word| word.replace("{port}", &port).into()).chain([binary.as_os_str().to_owned()]);
+    Command::new(words.next().expect("the binary is a word"))
+        .args(words)
         .args(arguments)
-        .args(["--port", &port.to_string()])
+        .args(["--port", &port])
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a file can be shared"))

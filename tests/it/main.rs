@@ -11,11 +11,13 @@ mod wire;
 // The house inspects itself.
 mod tidy;
 // What clients see.
-mod commands;
 mod clients;
+mod commands;
+mod ends;
 mod keys;
 mod operation;
 mod protocol;
+mod robustness;
 mod serial;
 mod settings;
 mod transcripts;

@@ -237,4 +237,5 @@ pub(crate) static TABLE: &[Row] =
             "key",
         ),
         debug::OBJECT,
+        debug::PANIC,
     ];

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::command::{Args, Limits};
-use crate::resp::{Protocol, Span};
+use crate::command::{Args, Fault, Limits, Row};
+use crate::resp::{self, Decoder, Protocol, Span};
 use crate::router::{Round, Spare};
-use crate::session::{Handler, Registry};
+use crate::session::{Entry, Handler, Registry};
 use crate::shard::batch::Manner;
 use crate::shard::{Batch, Held, Shard};
+use crate::slot;
 use crate::store::{Keyspace, Part};
 use crate::time::UnixMillis;
 
@@ -21,13 +22,17 @@ pub mod time {
     pub use crate::time::UnixMillis;
 }
 
-/// Shards without mailboxes: a call is planned, run and joined at once, on a clock of the caller's.
+/// Shards without mailboxes: calls are planned, run and joined at once, on a clock of the caller's.
 pub struct InProcess {
     registry: Registry,
     shards: Vec<Shard>,
     limits: Arc<Limits>,
     spare: Spare,
     round: Round,
+    /// What a socket would have been read into, and the words of the request at hand.
+    input: Arc<Vec<u8>>,
+    words: Vec<Span>,
+    scratch: Vec<u8>,
     /// Milliseconds since the epoch that the next call sees.
     pub now_ms: u64,
     /// Whether replies are written in RESP3.
@@ -53,10 +58,20 @@ impl InProcess {
             limits,
             spare: Spare::default(),
             round: Round::default(),
+            input: Arc::default(),
+            words: Vec::new(),
+            scratch: Vec::new(),
             now_ms: UnixMillis::now().0,
             resp3: false,
             database: 0,
         }
+    }
+
+    /// Whether these words call a command that is for shards: [`InProcess::call`] answers them.
+    #[must_use]
+    pub fn knows(&self, words: &[&[u8]]) -> bool {
+        let word = |at: usize| words.get(at).copied().unwrap_or_default();
+        find(&self.registry, word(0), word(1)).is_some()
     }
 
     /// Answers one call as its bytes on the wire; `None` for commands that are not for shards.
@@ -68,20 +83,58 @@ impl InProcess {
             buffer.extend_from_slice(word);
         }
         let input = Arc::new(buffer);
-        let args = Args::new(&input, &spans);
-        let mut entry = self.registry.find(args.get(0))?;
-        if !entry.subcommands.is_empty() {
-            entry = entry.subcommand(args.get(1))?;
+        if !self.take_up(&Args::new(&input, &spans)) {
+            return None;
         }
-        let Handler::Data(row) = entry.handler else { return None };
+        self.run(&input);
+        let reply = self.round.stitch(&mut self.scratch, 0).to_vec();
+        self.round.reset(&self.spare);
+        Some(reply)
+    }
+
+    /// Answers a pipeline, requests as they come on the wire, as one read of a connection: what is for one shard is one batch. Appends the
+    /// replies to `replies` and returns how many calls there were; ends at the first that is not whole, not RESP, or not for shards.
+    pub fn pipeline(&mut self, requests: &[u8], replies: &mut Vec<u8>) -> usize {
+        let mut input = std::mem::take(&mut self.input);
+        let Some(buffer) = Arc::get_mut(&mut input) else { return 0 };
+        buffer.clear();
+        buffer.extend_from_slice(requests);
+        let (mut decoder, limits) = (Decoder::new(), resp::Limits::default());
+        let mut words = std::mem::take(&mut self.words);
+        let (mut at, mut calls) = (0, 0);
+        loop {
+            words.clear();
+            let Ok(Some(end)) = decoder.next(buffer, at, &limits, &mut words) else { break };
+            at = end;
+            if !words.is_empty() && !self.take_up(&Args::new(buffer, &words)) {
+                break;
+            }
+            calls += usize::from(!words.is_empty());
+        }
+        self.words = words;
+        self.run(&input);
+        replies.extend_from_slice(self.round.stitch(&mut self.scratch, 0));
+        self.round.reset(&self.spare);
+        self.input = input;
+        calls
+    }
+
+    /// Adds a call to the round; false if it is not for shards.
+    fn take_up(&mut self, args: &Args<'_>) -> bool {
+        let Some((entry, row)) = find(&self.registry, args.get(0), args.get(1)) else { return false };
         let protocol = if self.resp3 { Protocol::Resp3 } else { Protocol::Resp2 };
-        if !entry.spec.arity.admits(args.len()) {
-            let name = entry.spec.name;
-            return Some(format!("-ERR wrong number of arguments for '{name}' command\r\n").into_bytes());
+        if entry.spec.arity.admits(args.len()) {
+            let manner = Manner { database: self.database, protocol, touches: true };
+            let shards = u32::try_from(self.shards.len()).unwrap_or(u32::MAX);
+            self.round.push(row, entry.id, manner, args, shards, &self.spare, false);
+        } else {
+            self.round.answer(protocol, false, |reply| reply.error(&Fault::Arity(entry.spec.name).text()));
         }
-        let manner = Manner { database: self.database, protocol, touches: true };
-        let shards = u32::try_from(self.shards.len()).ok()?;
-        self.round.push(row, entry.id, manner, &args, shards, &self.spare, false);
+        true
+    }
+
+    /// Runs what the round collected.
+    fn run(&mut self, input: &Arc<Vec<u8>>) {
         let now = UnixMillis(self.now_ms);
         for (index, owners, batch) in self.round.batches() {
             batch.input = Some(input.clone());
@@ -89,11 +142,9 @@ impl InProcess {
                 None => self.shards[index].run(batch, now),
                 Some(owners) => run_borrowed(batch, owners, &mut self.shards, &self.limits, now),
             }
+            // As when a batch is sent back: the buffer is the reader's again.
+            batch.input = None;
         }
-        let mut scratch = Vec::new();
-        let reply = self.round.stitch(&mut scratch, 0).to_vec();
-        self.round.reset(&self.spare);
-        Some(reply)
     }
 
     /// The names of every command and subcommand.
@@ -102,6 +153,21 @@ impl InProcess {
         let entries = self.registry.entries().iter();
         entries.flat_map(|entry| std::iter::once(entry).chain(&entry.subcommands)).map(|entry| entry.spec.name).collect()
     }
+}
+
+/// The data command of that name, or the data subcommand.
+fn find<'r>(registry: &'r Registry, name: &[u8], sub: &[u8]) -> Option<(&'r Entry, &'static Row)> {
+    let mut entry = registry.find(name)?;
+    if !entry.subcommands.is_empty() {
+        entry = entry.subcommand(sub)?;
+    }
+    if let Handler::Data(row) = entry.handler { Some((entry, row)) } else { None }
+}
+
+/// The shard that owns a key when there are `shards`.
+#[must_use]
+pub fn shard_of(key: &[u8], shards: u32) -> u32 {
+    slot::shard_of(key, shards)
 }
 
 /// A borrow without mailboxes: the keyspaces of `owners` are lent, used, and given back.

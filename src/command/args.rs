@@ -44,11 +44,6 @@ impl<'a> Args<'a> {
         number::parse_integer(self.get(at)).and_then(|count| usize::try_from(count).ok()).ok_or(Fault::NotPositive)
     }
 
-    /// Word `at` as a double.
-    pub(crate) fn float(&self, at: usize) -> Result<f64, Fault> {
-        number::parse_double(self.get(at)).ok_or(Fault::NotFloat)
-    }
-
     /// Whether word `at` is `word`, in any case. `word` is written in lower case.
     pub(crate) fn is(&self, at: usize, word: &str) -> bool {
         self.get(at).eq_ignore_ascii_case(word.as_bytes())

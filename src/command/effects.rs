@@ -24,6 +24,7 @@ pub(crate) struct Effects {
 
 /// Something large that nobody can reach any more.
 #[derive(Debug)]
+#[allow(dead_code, reason = "held only to be dropped, elsewhere")]
 pub(crate) enum Discard {
     Value(Value),
     Database(Box<crate::store::Database>),
@@ -44,7 +45,7 @@ impl Effects {
 
     /// Gets rid of a whole database.
     pub(crate) fn discard_database(&mut self, database: crate::store::Database) {
-        if database.len() > 0 {
+        if !database.is_empty() {
             self.discarded.push(Discard::Database(Box::new(database)));
         }
     }

@@ -11,14 +11,11 @@ pub(crate) enum Fault {
     NotFloat,
     Syntax,
     NoSuchKey,
-    IndexOutOfRange,
     OffsetOutOfRange,
     /// A string would pass proto-max-bulk-len.
     StringTooLong,
     /// `value is out of range, must be positive`
     NotPositive,
-    /// `value is out of range`
-    OutOfRange,
     Overflow,
     DecrementOverflow,
     NanOrInfinity,
@@ -46,11 +43,9 @@ impl Fault {
             Fault::NotFloat => "ERR value is not a valid float",
             Fault::Syntax => "ERR syntax error",
             Fault::NoSuchKey => "ERR no such key",
-            Fault::IndexOutOfRange => "ERR index out of range",
             Fault::OffsetOutOfRange => "ERR offset is out of range",
             Fault::StringTooLong => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
             Fault::NotPositive => "ERR value is out of range, must be positive",
-            Fault::OutOfRange => "ERR value is out of range",
             Fault::Overflow => "ERR increment or decrement would overflow",
             Fault::DecrementOverflow => "ERR decrement would overflow",
             Fault::NanOrInfinity => "ERR increment would produce NaN or Infinity",

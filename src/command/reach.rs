@@ -19,6 +19,8 @@ pub(crate) struct Limits {
     pub(crate) lfu_decay_minutes: u32,
     /// Whether keys past their deadline are removed without being asked for (DEBUG SET-ACTIVE-EXPIRE).
     pub(crate) active_expire: bool,
+    /// active-expire-effort, 1 to 10: how much a sweep does before calls get their turn.
+    pub(crate) expire_effort: u32,
 }
 
 impl Default for Limits {
@@ -30,6 +32,7 @@ impl Default for Limits {
             lfu_log_factor: 10,
             lfu_decay_minutes: 1,
             active_expire: true,
+            expire_effort: 1,
         }
     }
 }

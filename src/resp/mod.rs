@@ -26,8 +26,8 @@ mod request;
 
 pub use decode::Decoder;
 pub use error::Violation;
-pub use reply::{Later, Reply};
-pub use request::{Span, Words};
+pub use reply::Reply;
+pub use request::Span;
 
 /// The version of the protocol that a client speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

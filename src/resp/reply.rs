@@ -51,11 +51,6 @@ impl<'a> Reply<'a> {
         self.out.truncate(mark);
     }
 
-    /// What was written since `mark`.
-    pub fn written(&self, mark: usize) -> &[u8] {
-        &self.out[mark..]
-    }
-
     #[inline]
     pub fn ok(&mut self) {
         self.out.extend_from_slice(b"+OK\r\n");
@@ -70,11 +65,6 @@ impl<'a> Reply<'a> {
     /// the reply early.
     pub fn error(&mut self, text: &str) {
         self.line(b'-', text.as_bytes());
-    }
-
-    /// [`Reply::error`] with a text that repeats what a client sent, which need not be UTF-8.
-    pub fn error_bytes(&mut self, text: &[u8]) {
-        self.line(b'-', text);
     }
 
     #[inline]
@@ -357,11 +347,10 @@ mod tests {
             reply.ok();
             let mark = reply.mark();
             reply.bulk(b"half");
-            assert_eq!(reply.written(mark), b"$4\r\nhalf\r\n");
             reply.rewind(mark);
             reply.null_array();
             reply.rewind(mark);
-            reply.error_bytes(b"ERR no");
+            reply.error("ERR no");
         });
         assert_eq!(written, "+OK\r\n-ERR no\r\n");
     }

@@ -27,38 +27,6 @@ impl Span {
     }
 }
 
-/// The words of one request: a view of the buffer they arrived in.
-#[derive(Clone, Copy, Debug)]
-pub struct Words<'a> {
-    pub buffer: &'a [u8],
-    pub spans: &'a [Span],
-}
-
-impl<'a> Words<'a> {
-    /// How many words there are, the command's name included.
-    #[inline]
-    pub fn len(&self) -> usize {
-        self.spans.len()
-    }
-
-    /// Whether there is no word at all.
-    pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
-    }
-
-    /// The word at `index`, which must be below [`Words::len`].
-    #[inline]
-    pub fn get(&self, index: usize) -> &'a [u8] {
-        self.spans[index].of(self.buffer)
-    }
-
-    /// All words in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
-        let buffer = self.buffer;
-        self.spans.iter().map(move |span| span.of(buffer))
-    }
-}
-
 /// Splits the line that lies in `buffer[from..to]` into words as Redis does, and unescapes them where they lie (a word never grows
 /// by that). Words end at blanks; `"..."` knows `\n \r \t \b \a \xHH` and a backslash before anything else, `'...'` only `\'`; a
 /// closing quote must end its word.
@@ -147,7 +115,7 @@ mod tests {
         let mut spans = Vec::new();
         let end = buffer.len() - 2;
         split_line(&mut buffer, 2, end, &mut spans)?;
-        Ok(Words { buffer: &buffer, spans: &spans }.iter().map(<[u8]>::to_vec).collect())
+        Ok(spans.iter().map(|span| span.of(&buffer).to_vec()).collect())
     }
 
     #[test]

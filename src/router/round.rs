@@ -17,6 +17,7 @@ use crate::slot;
 
 /// Batches of one worker that wait for their next use.
 #[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "batches travel as boxes; the boxes are what is used again")]
 pub(crate) struct Spare(RefCell<Vec<Box<Batch>>>);
 
 /// Batches kept for the next read: as many as a busy worker has in flight; an idle one keeps their buffers, at most 4 KiB apiece at rest.
@@ -98,6 +99,7 @@ pub(crate) struct Round {
 impl Round {
     /// Adds a data call. `silent`: it runs, and its reply is thrown away (CLIENT REPLY).
     #[inline]
+    #[expect(clippy::too_many_arguments, reason = "a call and its way, taken apart")]
     pub(crate) fn push(&mut self, row: &'static Row, id: u16, manner: Manner, args: &Args<'_>, shards: u32, spare: &Spare, silent: bool) {
         self.calls += 1;
         match Plan::of(row, args, shards) {

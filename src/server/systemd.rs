@@ -28,16 +28,6 @@ pub(crate) fn stopping(status: &str) {
     tell(&[NotifyState::Stopping, NotifyState::Status(status)]);
 }
 
-/// One line for `systemctl status`.
-pub(crate) fn status(status: &str) {
-    tell(&[NotifyState::Status(status)]);
-}
-
-/// Starting or stopping takes longer, and goes on: allow so much more from now.
-pub(crate) fn extend(time: Duration) {
-    tell(&[NotifyState::ExtendTimeoutUsec(u32::try_from(time.as_micros()).unwrap_or(u32::MAX))]);
-}
-
 /// Every shard has answered.
 pub(crate) fn alive() {
     tell(&[NotifyState::Watchdog]);

@@ -123,10 +123,6 @@ impl Clients {
     pub(crate) fn all(&self) -> Vec<Rc<Client>> {
         self.0.borrow().values().cloned().collect()
     }
-
-    pub(crate) fn find(&self, id: u64) -> Option<Rc<Client>> {
-        self.0.borrow().get(&id).cloned()
-    }
 }
 
 /// A client's place in the directory.

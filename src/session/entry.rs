@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use ahash::RandomState;
 
-use crate::command::{Args, Arity, Categories, Doc, Fault, Flags, KeySpec, Row, Spec};
+use crate::command::{Args, Arity, Categories, Doc, Fault, Flags, Row, Spec};
 use crate::resp::Reply;
 use crate::session::Session;
 
@@ -47,6 +47,8 @@ pub(crate) struct Entry {
     pub(crate) id: u16,
     /// Of a container.
     pub(crate) subcommands: Vec<Entry>,
+    /// Its first word alone says what it is: neither a container nor a subcommand.
+    pub(crate) plain: bool,
 }
 
 /// Every command there is.
@@ -90,11 +92,6 @@ impl SessionRow {
         self
     }
 
-    pub(crate) const fn keys(mut self, keys: &'static [KeySpec]) -> SessionRow {
-        self.spec.keys = keys;
-        self
-    }
-
     pub(crate) const fn doc(
         mut self,
         group: &'static str,
@@ -120,11 +117,13 @@ impl Registry {
         for (spec, handler) in rows {
             let id = u16::try_from(registry.names.len()).expect("there are far fewer than 65536 commands");
             registry.names.push(spec.name);
-            let entry = Entry { spec, handler, id, subcommands: Vec::new() };
+            let plain = spec.container().is_none() && !matches!(handler, Handler::Container);
+            let entry = Entry { spec, handler, id, subcommands: Vec::new(), plain };
             match spec.container() {
                 Some(container) => {
                     let at = registry.by_name.get(container.as_bytes()).copied();
                     let at = at.unwrap_or_else(|| panic!("{}: its container has no row before it", spec.name));
+                    registry.entries[at].plain = false;
                     registry.entries[at].subcommands.push(entry);
                 }
                 None => {

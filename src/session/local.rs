@@ -99,6 +99,7 @@ pub(crate) struct Local {
     pub(crate) batches: Spare,
     settings: RefCell<watch::Receiver<Arc<Settings>>>,
     seen: RefCell<Arc<Settings>>,
+    #[expect(clippy::vec_box, reason = "turns are lent as boxes; the boxes are what is used again")]
     rounds: RefCell<Vec<Box<Turn>>>,
     buffers: RefCell<Vec<Arc<Vec<u8>>>>,
     pub(crate) tally: RefCell<SessionTally>,
@@ -226,6 +227,7 @@ impl Board {
             string_bytes_max: settings.proto_max_bulk_len,
             frequency: settings.maxmemory_policy.ends_with("lfu"),
             active_expire: settings.active_expire,
+            expire_effort: settings.active_expire_effort,
             ..Limits::default()
         }
     }

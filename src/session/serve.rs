@@ -237,7 +237,7 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
         session.client.command.set(Some(entry.id));
         match entry.handler {
             Handler::Data(row) => {
-                last = entry.subcommands.is_empty().then_some(entry).filter(|entry| entry.spec.container().is_none());
+                last = entry.plain.then_some(entry);
                 turn.round.push(row, entry.id, session.manner(), &args, shards, &local.batches, silent);
                 session.said();
             }

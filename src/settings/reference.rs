@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 
 use super::arguments::OPTIONS;
+#[cfg(test)]
 use super::parse;
-use super::table::{self, Directive, Form, SECTIONS, Status, When};
+use super::table::{self, Form, SECTIONS, Status};
+#[cfg(test)]
+use super::table::{Directive, When};
 use super::values::Values;
 use super::{LogLevel, Settings};
 
@@ -18,6 +21,7 @@ pub(crate) fn version() -> String {
     format!("trencadis {} (Redis protocol {PROTOCOL})", env!("CARGO_PKG_VERSION"))
 }
 
+#[cfg(test)]
 /// config/trencadis.toml: every directive at its default, behind a `#`.
 pub(crate) fn toml() -> String {
     let mut text = String::from(
@@ -39,6 +43,7 @@ pub(crate) fn toml() -> String {
     text
 }
 
+#[cfg(test)]
 /// docs/configuration.md.
 pub(crate) fn markdown() -> String {
     let mut text = String::from(
@@ -74,6 +79,7 @@ pub(crate) fn markdown() -> String {
     text
 }
 
+#[cfg(test)]
 fn backticked(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
@@ -166,6 +172,7 @@ fn listens(settings: &Settings) -> String {
     if places.is_empty() { "nothing but sockets handed over".to_owned() } else { places.join(", ") }
 }
 
+#[cfg(test)]
 /// What a row takes, when it may change, and what to know about it.
 fn note(row: &Directive) -> String {
     let also = if row.aliases.is_empty() { String::new() } else { format!(" Also: {}.", row.aliases.join(", ")) };
@@ -173,6 +180,7 @@ fn note(row: &Directive) -> String {
     format!("Takes {}; changes: {}.{also}{status}", parse::expected(row.form), when(row))
 }
 
+#[cfg(test)]
 fn when(row: &Directive) -> &'static str {
     match row.when {
         When::Live => "live",
@@ -181,6 +189,7 @@ fn when(row: &Directive) -> &'static str {
     }
 }
 
+#[cfg(test)]
 fn status(row: &Directive) -> Option<String> {
     match row.status {
         Status::Ready => None,

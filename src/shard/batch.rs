@@ -86,14 +86,6 @@ impl Batch {
         self.calls.push(Call { row, id, database, protocol, touches, counts: true, first: end.saturating_sub(words), words });
     }
 
-    pub(crate) fn calls(&self) -> &[Call] {
-        &self.calls
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.calls.is_empty()
-    }
-
     /// The words of a call, the parts that running it needs apart: reply buffer and ends stay free to be written. The calls are those to be run.
     #[inline]
     pub(crate) fn split(&mut self) -> (Words<'_>, &[Call], &mut Vec<u8>, &mut Vec<usize>) {
@@ -120,6 +112,7 @@ impl Batch {
     }
 
     /// The words of the call at `at`.
+    #[cfg(test)]
     pub(crate) fn args(&self, at: usize) -> Args<'_> {
         Words { input: bytes_of(&self.input), spans: &self.spans }.of(&self.calls[at])
     }

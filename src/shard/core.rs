@@ -100,6 +100,11 @@ impl Shard {
         budget - left
     }
 
+    /// active-expire-effort, 1 to 10.
+    pub(crate) fn expire_effort(&self) -> usize {
+        self.limits.expire_effort as usize
+    }
+
     /// The earliest deadline of any key, if the sweep shall look for it.
     pub(crate) fn next_deadline(&self) -> Option<UnixMillis> {
         let keyspace = self.keyspace.as_ref().filter(|_| self.limits.active_expire)?;

@@ -16,7 +16,7 @@ use crate::time::UnixMillis;
 /// Messages handled before the connections of the same thread get a turn. 64 batches of a deep pipeline are about a millisecond.
 const TURN_MESSAGES_MAX: usize = 64;
 
-/// Keys removed by one sweep before messages get a turn: well under a millisecond.
+/// Keys removed by one sweep before messages get a turn, times active-expire-effort: well under a millisecond at effort 1.
 const SWEEP_KEYS_MAX: usize = 1000;
 
 /// The shortest time between two sweeps that find nothing urgent: expiry by the clock need not be finer.
@@ -34,8 +34,9 @@ pub(crate) async fn run(mut shard: Shard, mut inbox: Inbox, mut limits: watch::R
             received = inbox.recv_many(&mut messages, TURN_MESSAGES_MAX) => received,
             () = &mut timer, if set_for.is_some() => {
                 set_for = None;
-                let swept = shard.sweep(UnixMillis::now(), SWEEP_KEYS_MAX);
-                if swept == SWEEP_KEYS_MAX {
+                let budget = SWEEP_KEYS_MAX * shard.expire_effort();
+                let swept = shard.sweep(UnixMillis::now(), budget);
+                if swept == budget {
                     // More is due: let the connections have their turn and go on.
                     tokio::task::yield_now().await;
                 }

@@ -142,7 +142,7 @@ impl Database {
 
     /// Stores a string under a key: SET. One search, and no allocation where the new value takes the room of the old one.
     ///
-    /// The old value is returned if it is a collection or a text beyond [`super::INLINE_TEXT_MAX`], which the caller may have freed elsewhere.
+    /// The old value is returned if it is a collection or a text beyond [`super::value::INLINE_TEXT_MAX`], which the caller may have freed elsewhere.
     #[inline]
     pub fn set_text(&mut self, hash: u64, key: &[u8], text: &[u8], deadline: Keep) -> Option<Value> {
         self.check_hash(hash, key);

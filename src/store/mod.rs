@@ -29,4 +29,4 @@ pub use edit::{EntryMut, Guard};
 pub use entry::Entry;
 pub use keyspace::{Keyspace, Part};
 pub use memory::size_class;
-pub use value::{INLINE_TEXT_MAX, Kind, Text, Typed, Value};
+pub use value::{Kind, Text, Typed, Value};

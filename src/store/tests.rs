@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 
 use super::types::{Hash, List, Set, SortedSet, Stream};
+use super::value::INLINE_TEXT_MAX;
 use super::*;
 use crate::time::UnixMillis;
 

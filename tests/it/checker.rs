@@ -38,6 +38,7 @@ pub enum Answer {
 /// One operation of a history.
 #[derive(Clone, Debug)]
 pub struct Event {
+    #[allow(dead_code, reason = "for who reads the history of a failure")]
     pub client: usize,
     pub operation: Operation,
     pub called: u64,

@@ -1,4 +1,5 @@
-//! tests/transcripts/*.txt: what is said, and what comes back, against our daemon with one shard and with four and against the reference.
+//! tests/transcripts/*.txt: what is said, and what comes back, against our daemon with one shard and with four, against the reference, and
+//! against the shards alone, in this process.
 //!
 //! ```text
 //! # a comment
@@ -22,11 +23,13 @@
 //! `TRANSCRIPTS=string,keys` selects files. `TRANSCRIPTS_FILL=1 cargo test --test it redis_server` writes the reply of the
 //! reference over every expectation `< ?`: read what it wrote before you believe it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use trencadis::internal::InProcess;
 
 use crate::daemon::{Daemon, Peer};
 use crate::reply::{self, Reply};
@@ -92,6 +95,9 @@ enum Answer {
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long "nothing comes" is watched, and how long a call that gets no reply yet has to arrive before another connection goes on.
 const A_WHILE: Duration = Duration::from_millis(60);
+
+/// Far below what the transcripts say of data commands, far above none.
+const IN_PROCESS_CALLS_MIN: usize = 500;
 
 struct Sockets {
     name: String,
@@ -187,6 +193,97 @@ impl Way for Sockets {
             }
         }
     }
+}
+
+/// The shards in this process, without sockets, threads and sessions: blocks that need one of those are not for them.
+struct Shards {
+    name: String,
+    shards: InProcess,
+    number: u32,
+    resp3: bool,
+    connections: BTreeMap<usize, Connection>,
+    calls: usize,
+}
+
+/// What a session would keep of a connection.
+#[derive(Default)]
+struct Connection {
+    database: u16,
+    replies: VecDeque<Vec<u8>>,
+}
+
+impl Shards {
+    fn new(number: u32) -> Shards {
+        let name = format!("{number} shard(s) in process");
+        Shards { name, shards: InProcess::new(number), number, resp3: false, connections: BTreeMap::new(), calls: 0 }
+    }
+}
+
+/// The database that these words select, if they are SELECT and it is there.
+fn selected(words: &[Vec<u8>]) -> Option<u16> {
+    match words {
+        [select, number] if select.eq_ignore_ascii_case(b"SELECT") => {
+            let number = std::str::from_utf8(number).ok()?.parse().ok()?;
+            (0..16).contains(&number).then_some(number)
+        }
+        _ => None,
+    }
+}
+
+fn slices(words: &[Vec<u8>]) -> Vec<&[u8]> {
+    words.iter().map(Vec::as_slice).collect()
+}
+
+impl Way for Shards {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn takes(&self, block: &Block) -> bool {
+        let directives = &block.directives;
+        let speaks = |step: &Step| match &step.deed {
+            Deed::Call(words) => selected(words).is_some() || self.shards.knows(&slices(words)),
+            Deed::Raw(_) | Deed::Expect(Expectation::Silence | Expectation::Closed) => false,
+            Deed::Pause(_) | Deed::Expect(_) => true,
+        };
+        !directives.peer
+            && directives.shards.is_none_or(|wanted| wanted == self.number)
+            && directives.config.is_empty()
+            && block.steps.iter().all(speaks)
+    }
+
+    fn begin(&mut self, directives: &Directives) {
+        self.connections.clear();
+        self.resp3 = directives.resp3;
+        self.shards.call(&[b"FLUSHALL"]);
+    }
+
+    fn call(&mut self, connection: usize, words: &[Vec<u8>]) {
+        let connection = self.connections.entry(connection).or_default();
+        if let Some(database) = selected(words) {
+            connection.database = database;
+            connection.replies.push_back(b"+OK\r\n".to_vec());
+            return;
+        }
+        self.calls += 1;
+        self.shards.database = connection.database;
+        self.shards.resp3 = self.resp3;
+        connection.replies.push_back(self.shards.call(&slices(words)).expect("the block was taken"));
+    }
+
+    fn send_raw(&mut self, _: usize, _: &[u8]) {
+        unreachable!("a block with raw bytes is not taken");
+    }
+
+    fn pause(&mut self, time: Duration) {
+        self.shards.now_ms += u64::try_from(time.as_millis()).expect("pauses are short");
+    }
+
+    fn answer(&mut self, connection: usize, _: Duration) -> Answer {
+        self.connections.entry(connection).or_default().replies.pop_front().map_or(Answer::Silence, Answer::Reply)
+    }
+
+    fn end(&mut self, _: &Directives) {}
 }
 
 /// Runs every block that `way` takes and says what did not come as written.
@@ -407,10 +504,10 @@ fn all_blocks() -> Vec<Block> {
     blocks
 }
 
-fn hold(mut way: impl Way) {
+fn hold(way: &mut dyn Way) {
     let blocks = all_blocks();
     let mut fill = Vec::new();
-    let differences = differences(&mut way, &blocks, &mut fill);
+    let differences = differences(way, &blocks, &mut fill);
     if std::env::var_os("TRANSCRIPTS_FILL").is_some() {
         for (file, line, told) in &fill {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
@@ -426,17 +523,28 @@ fn hold(mut way: impl Way) {
 
 #[test]
 fn transcripts_hold_with_one_shard() {
-    hold(Sockets::ours(1));
+    hold(&mut Sockets::ours(1));
 }
 
 #[test]
 fn transcripts_hold_with_four_shards() {
-    hold(Sockets::ours(4));
+    hold(&mut Sockets::ours(4));
+}
+
+#[test]
+fn transcripts_hold_in_process() {
+    for number in [1, 4] {
+        let mut shards = Shards::new(number);
+        hold(&mut shards);
+        // Most of what is said of data needs no session. Were it refused here, nothing would be tested.
+        let selected = std::env::var_os("TRANSCRIPTS").is_some();
+        assert!(selected || shards.calls > IN_PROCESS_CALLS_MIN, "only {} calls", shards.calls);
+    }
 }
 
 #[test]
 fn transcripts_hold_with_redis_server() {
-    hold(Sockets::reference());
+    hold(&mut Sockets::reference());
 }
 
 #[test]

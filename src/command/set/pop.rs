@@ -1,4 +1,4 @@
-//! SPOP key [count]: members chosen at random leave the set.
+//! SPOP key \[count\]: members chosen at random leave the set.
 
 use crate::command::{Args, Cx, Fault, answer};
 use crate::resp::Reply;

@@ -1,4 +1,4 @@
-//! ZPOPMIN key [count]: the members of the lowest scores leave the set, the lowest first.
+//! ZPOPMIN key \[count\]: the members of the lowest scores leave the set, the lowest first.
 
 use crate::command::{Args, Cx, Fault};
 use crate::resp::{Protocol, Reply};

@@ -154,6 +154,7 @@ impl Roster {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.live
     }

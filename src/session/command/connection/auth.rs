@@ -1,4 +1,4 @@
-//! AUTH [username] password: says who the client is. HELLO does the same on its way.
+//! AUTH \[username\] password: says who the client is. HELLO does the same on its way.
 
 use crate::command::{Args, Fault};
 use crate::resp::Reply;

@@ -1,4 +1,4 @@
-//! PING [message] and ECHO message: is anybody there?
+//! PING \[message\] and ECHO message: is anybody there?
 
 use crate::command::{Args, Fault};
 use crate::resp::Reply;

@@ -1,4 +1,4 @@
-//! LOLWUT [VERSION version] [columns [rows [tiles]]]: a trencadís, the mosaic of broken tiles that gave us our name.
+//! LOLWUT \[VERSION version\] \[columns \[rows \[tiles\]\]\]: a trencadís, the mosaic of broken tiles that gave us our name.
 
 use crate::command::{Args, Fault};
 use crate::resp::Reply;

@@ -1,4 +1,4 @@
-//! SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]: lets everybody finish what they are doing and ends the process.
+//! SHUTDOWN \[NOSAVE | SAVE\] \[NOW\] \[FORCE\] \[ABORT\]: lets everybody finish what they are doing and ends the process.
 
 use crate::command::{Args, Fault};
 use crate::resp::Reply;

@@ -28,7 +28,7 @@ impl Program {
             .arg("127.0.0.1:0")
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error} (`cargo test --examples` builds it)", built.display()));
+            .unwrap_or_else(|error| panic!("{}: {error} (`cargo build --examples` builds it)", built.display()));
         let mut line = String::new();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         output.read_line(&mut line).unwrap();

@@ -103,6 +103,13 @@ impl<'a> Cx<'a> {
         found
     }
 
+    /// The entry of a key, to be held together with others: SINTER compares sets, SORT looks up keys while it holds elements. A key past
+    /// its deadline is passed over but stays; nothing is counted.
+    pub(crate) fn look(&self, key: &[u8]) -> Option<Entry<'_>> {
+        let keyspace = self.reach.at(key);
+        keyspace.database(self.database).find(keyspace.hash(key), key).filter(|entry| !entry.is_due(self.now))
+    }
+
     /// Whether the key is there; neither counted nor touched.
     pub(crate) fn exists(&mut self, database: usize, key: &[u8]) -> bool {
         self.drop_if_due(database, key);

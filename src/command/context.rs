@@ -103,11 +103,10 @@ impl<'a> Cx<'a> {
         found
     }
 
-    /// The entry of a key, to be held together with others: SINTER compares sets, SORT looks up keys while it holds elements. A key past
-    /// its deadline is passed over but stays; nothing is counted.
-    pub(crate) fn look(&self, key: &[u8]) -> Option<Entry<'_>> {
-        let keyspace = self.reach.at(key);
-        keyspace.database(self.database).find(keyspace.hash(key), key).filter(|entry| !entry.is_due(self.now))
+    /// The entry of a key that [`Cx::read`] has looked up before: nothing is counted or touched, and so several can be held at once.
+    pub(crate) fn seen(&self, key: &[u8]) -> Option<Entry<'_>> {
+        let keyspace = self.reach.see(key);
+        keyspace.database(self.database).find(keyspace.hash(key), key)
     }
 
     /// Whether the key is there; neither counted nor touched.
@@ -132,6 +131,16 @@ impl<'a> Cx<'a> {
             None => Ok(None),
             Some(entry) => entry.get::<T>().map(Some).ok_or(Fault::WrongType),
         }
+    }
+
+    /// The entry of a key that a call comes upon while it holds others (SORT's patterns). A key past its deadline is passed over but stays;
+    /// a use leaves its trace, and the caller counts.
+    pub(crate) fn look(&self, key: &[u8]) -> Option<Entry<'_>> {
+        let entry = self.seen(key).filter(|entry| !entry.is_due(self.now))?;
+        if self.touches {
+            entry.touch(self.limits.touched(entry.access(), self.now));
+        }
+        Some(entry)
     }
 
     // Writing -----------------------------------------------------------------------------------------------------------------

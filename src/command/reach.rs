@@ -62,11 +62,11 @@ impl Reach<'_> {
         }
     }
 
-    /// As [`Reach::of`], to be read beside others.
+    /// As [`Reach::of`], only to look.
     ///
     /// # Panics
     /// As [`Reach::of`].
-    pub(crate) fn at(&self, key: &[u8]) -> &Keyspace {
+    pub(crate) fn see(&self, key: &[u8]) -> &Keyspace {
         match self {
             Reach::One(keyspace) => keyspace,
             Reach::Several(keyspaces) => {

@@ -5,9 +5,13 @@
 use super::intset::{self, IntSet, Integers};
 use super::packed::{self, Packed};
 use super::table::{Item, Table};
-use super::{DIGITS_MAX, Element, Thresholds, below, canonical_integer, digits, entries};
+use super::{DIGITS_MAX, Element, Thresholds, below, canonical_integer, digits, entries, scramble};
 use crate::store::memory::size_class;
 use crate::store::value::{Kind, Typed, Value};
+use std::collections::HashSet;
+
+/// Of a table, at most one member in so many is drawn until enough are different; of more, all are walked and some passed over.
+const DRAWN_OF: usize = 3;
 
 /// Members, each once.
 #[derive(Clone, Debug, Default)]
@@ -137,6 +141,14 @@ impl Set {
         }
     }
 
+    /// As [`Set::contains`], of a member of another set.
+    pub fn has(&self, member: Element<'_>) -> bool {
+        match (self.view(), member) {
+            (View::Integers(integers), _) => member.integer().is_some_and(|number| integers.contains(number)),
+            _ => self.contains(member.bytes(&mut [0; DIGITS_MAX])),
+        }
+    }
+
     /// Adds a member; false if it was there.
     pub fn add(&mut self, member: &[u8], thresholds: &Thresholds) -> bool {
         match &mut self.form {
@@ -170,6 +182,56 @@ impl Set {
             View::Integers(integers) => integers.get(below(integers.len(), &mut seed)).map(Element::Integer),
             View::Row(row, count) => row.get(row.seek(i64::try_from(below(count, &mut seed)).ok()?)?),
             View::Table(table) => table.random(seed).map(|member| Element::Bytes(&member.bytes)),
+        }
+    }
+
+    /// Shows members, each drawn from all of them, until `visit` says that it is enough. Nothing if the set is empty.
+    pub fn draw<'a>(&'a self, seed: u64, mut visit: impl FnMut(Element<'a>) -> bool) {
+        let mut seed = seed;
+        if let View::Table(table) = self.view() {
+            while let Some(member) = table.random(scramble(&mut seed)) {
+                if !visit(Element::Bytes(&member.bytes)) {
+                    return;
+                }
+            }
+            return;
+        }
+        // A place in a packed row is found by walking to it: once for all of them.
+        let members: Vec<Element<'a>> = self.iter().collect();
+        while let Some(member) = members.get(below(members.len(), &mut seed)) {
+            if !visit(*member) {
+                return;
+            }
+        }
+    }
+
+    /// Shows `count` different members, every choice of them as likely as any other; all of them if there are no more. They come in the
+    /// order of [`Set::iter`] or in none.
+    pub fn sample<'a>(&'a self, count: usize, seed: u64, mut visit: impl FnMut(Element<'a>)) {
+        let mut seed = seed;
+        let (mut wanted, mut left) = (count.min(self.len()), self.len());
+        if let View::Table(table) = self.view()
+            && wanted <= left / DRAWN_OF
+        {
+            let mut drawn = HashSet::with_capacity(wanted);
+            while drawn.len() < wanted {
+                let Some(member) = table.random(scramble(&mut seed)) else { return };
+                if drawn.insert(std::ptr::from_ref(member)) {
+                    visit(Element::Bytes(&member.bytes));
+                }
+            }
+            return;
+        }
+        // Each is taken with the chance that those still wanted have among those still to come.
+        for member in self.iter() {
+            if wanted == 0 {
+                return;
+            }
+            if below(left, &mut seed) < wanted {
+                visit(member);
+                wanted -= 1;
+            }
+            left -= 1;
         }
     }
 
@@ -404,6 +466,25 @@ mod tests {
                     }
                     View::Table(table) => table.assert_sound(),
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn samples_are_different_members_and_fair() {
+        let thresholds = Thresholds::default();
+        for (size, count) in [(10u32, 4usize), (100, 30), (1000, 5), (1000, 900), (3, 7), (0, 2)] {
+            for prefix in ["", "m"] {
+                let set = of((0..size).map(|number| format!("{prefix}{number}")), &thresholds);
+                let mut times = std::collections::BTreeMap::new();
+                for seed in 0..400 {
+                    let mut sample = BTreeSet::new();
+                    set.sample(count, seed, |member| assert!(sample.insert(member.to_vec())));
+                    assert_eq!(sample.len(), count.min(size as usize));
+                    sample.into_iter().for_each(|member| *times.entry(member).or_insert(0u32) += 1);
+                }
+                let mean = 400.0 * count.min(size as usize) as f64 / f64::from(size.max(1));
+                assert!(times.values().all(|&times| f64::from(times) < mean + 8.0 * mean.sqrt() + 4.0), "{prefix}{size} {count}: {times:?}");
             }
         }
     }

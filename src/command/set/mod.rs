@@ -18,6 +18,8 @@ const MOVE: &[KeySpec] =
 const MANY: &[KeySpec] = &[KeySpec::rest(1, 1, Access::RO.and(Access::ACCESS))];
 const COUNTED: &[KeySpec] = &[KeySpec::counted(1, 1, Access::RO.and(Access::ACCESS))];
 const INTO: &[KeySpec] = &[KeySpec::at(1, Access::OW.and(Access::UPDATE)), KeySpec::rest(2, 1, Access::RO.and(Access::ACCESS))];
+/// As Redis describes SINTERSTORE, and not its kin.
+const OVER: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::UPDATE)), KeySpec::rest(2, 1, Access::RO.and(Access::ACCESS))];
 const READ: &[KeySpec] = &[KeySpec::at(1, Access::RO.and(Access::ACCESS))];
 const LOOK: &[KeySpec] = &[KeySpec::at(1, Access::RO)];
 
@@ -59,7 +61,7 @@ pub(crate) static TABLE: &[Row] = &[
         "O(1)",
         "key member",
     ),
-    read("smismember", Arity::at_least(3), LOOK, read::smismember).fast().doc(
+    read("smismember", Arity::at_least(3), READ, read::smismember).fast().doc(
         "set",
         "6.2.0",
         "Says of each of several members whether a set has it.",
@@ -101,7 +103,7 @@ pub(crate) static TABLE: &[Row] = &[
         "O(N*M) for N members of the smallest set and M sets",
         "key [key ...]",
     ),
-    write("sinterstore", Arity::at_least(3), INTO, algebra::sinterstore).denyoom().doc(
+    write("sinterstore", Arity::at_least(3), OVER, algebra::sinterstore).denyoom().doc(
         "set",
         "1.0.0",
         "Stores the members that are in every one of the sets, and answers how many they are.",

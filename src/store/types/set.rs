@@ -484,7 +484,10 @@ mod tests {
                     sample.into_iter().for_each(|member| *times.entry(member).or_insert(0u32) += 1);
                 }
                 let mean = 400.0 * count.min(size as usize) as f64 / f64::from(size.max(1));
-                assert!(times.values().all(|&times| f64::from(times) < mean + 8.0 * mean.sqrt() + 4.0), "{prefix}{size} {count}: {times:?}");
+                assert!(
+                    times.values().all(|&times| f64::from(times) < mean + 8.0 * mean.sqrt() + 4.0),
+                    "{prefix}{size} {count}: {times:?}"
+                );
             }
         }
     }

@@ -20,6 +20,7 @@ pub mod algebra;
 
 mod arena;
 mod pairs;
+mod pocket;
 mod rank;
 mod rank_node;
 mod roster;

@@ -4,6 +4,7 @@
 
 use super::intset::{self, IntSet, Integers};
 use super::packed::{self, Packed};
+use super::pocket::Pocket;
 use super::table::{Item, Table};
 use super::{DIGITS_MAX, Element, Thresholds, below, canonical_integer, digits, entries, scramble};
 use crate::store::memory::size_class;
@@ -21,14 +22,14 @@ pub struct Set {
 
 #[derive(Clone, Debug)]
 enum Form {
-    /// The block of an `IntSet` or of a `Packed`.
-    Small(Box<[u8]>),
+    /// The block of an `IntSet` or of a `Packed`; that of a few integers lies in place.
+    Small(Pocket),
     Table(Box<Table<Member>>),
 }
 
 impl Default for Form {
     fn default() -> Form {
-        Form::Small(Box::default())
+        Form::Small(Pocket::default())
     }
 }
 
@@ -70,7 +71,7 @@ impl Set {
         let table = match self.view() {
             _ if self.is_empty() => {
                 let integers = canonical_integer(first).is_some() && count <= thresholds.set_intset_entries;
-                self.form = Form::Small(if integers { Box::default() } else { Packed::begun().into_block() });
+                self.form = Form::Small(if integers { Pocket::default() } else { Pocket::Block(Packed::begun().into_block()) });
                 !integers && !row_fits
             }
             View::Integers(_) => count > thresholds.set_intset_entries,
@@ -107,7 +108,7 @@ impl Set {
     /// The memory it owns beyond its own fields.
     pub fn heap_bytes(&self) -> usize {
         match &self.form {
-            Form::Small(block) => size_class(block.len()),
+            Form::Small(block) => block.heap_bytes(),
             Form::Table(table) => size_class(size_of::<Table<Member>>()) + table.heap_bytes(),
         }
     }
@@ -293,7 +294,7 @@ impl Set {
         let Form::Small(block) = &mut self.form else { return false };
         let len = intset::integers_of(block).len();
         if len < thresholds.set_intset_entries.min(IntSet::LEN_MAX) {
-            return edit_integers(block, |integers| integers.insert(number));
+            return insert_integer(block, number);
         }
         if len == 0 {
             return self.add_to_integers_other(digits(number, &mut [0; DIGITS_MAX]), thresholds);
@@ -319,7 +320,7 @@ impl Set {
             let mut row = Packed::new();
             integers.iter().for_each(|number| row.push_back(Element::Integer(number)));
             row.push_back(Element::of(member));
-            *block = row.into_block();
+            *block = Pocket::Block(row.into_block());
             return true;
         }
         self.make_table(thresholds);
@@ -358,17 +359,26 @@ fn add_to_table(table: &mut Table<Member>, member: &[u8]) -> bool {
     true
 }
 
-fn edit_integers<R>(block: &mut Box<[u8]>, change: impl FnOnce(&mut IntSet) -> R) -> R {
-    let mut integers = IntSet::from_block(std::mem::take(block));
+fn insert_integer(block: &mut Pocket, number: i64) -> bool {
+    if block.is_empty() {
+        *block = Pocket::here();
+        intset::begin(block, number);
+    }
+    intset::insert_into(block, number).unwrap_or_else(|| edit_integers(block, |integers| integers.insert(number)))
+}
+
+fn edit_integers<R>(block: &mut Pocket, change: impl FnOnce(&mut IntSet) -> R) -> R {
+    let mut integers = IntSet::from_block(block.take());
     let result = change(&mut integers);
-    *block = integers.into_block();
+    let used = integers.used();
+    *block = Pocket::of(integers.into_block(), used);
     result
 }
 
-fn edit_row<R>(block: &mut Box<[u8]>, change: impl FnOnce(&mut Packed) -> R) -> R {
-    let mut row = Packed::from_block(std::mem::take(block));
+fn edit_row<R>(block: &mut Pocket, change: impl FnOnce(&mut Packed) -> R) -> R {
+    let mut row = Packed::from_block(block.take());
     let result = change(&mut row);
-    *block = row.into_block();
+    *block = Pocket::Block(row.into_block());
     result
 }
 
@@ -538,9 +548,17 @@ mod tests {
     }
 
     #[test]
-    fn a_small_set_is_its_block_and_two_words() {
-        assert_eq!(size_of::<Set>(), 16);
-        let set = of((0..8).map(|number| number.to_string()), &Thresholds::default());
+    fn a_few_integers_lie_in_place() {
+        assert_eq!(size_of::<Set>(), 24);
+        let thresholds = Thresholds::default();
+        let numbers = |count: i64, factor: i64| of((0..count).map(|number| (number * factor).to_string()), &thresholds);
+        assert_eq!(numbers(9, 1000).heap_bytes(), 0);
+        assert_eq!(numbers(10, 1000).heap_bytes(), 32);
+        assert_eq!(numbers(4, 100_000).heap_bytes(), 0);
+        let mut set = numbers(5, 100_000);
         assert_eq!(set.heap_bytes(), 32);
+        assert!(set.remove(b"100000"));
+        assert_eq!((set.heap_bytes(), set.len()), (0, 4));
+        assert_eq!(of(["a".to_owned()], &thresholds).heap_bytes(), 16);
     }
 }

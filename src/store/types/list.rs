@@ -592,6 +592,27 @@ mod tests {
         assert_eq!(size_of::<List>(), 16);
     }
 
+    /// Were any of it quadratic, this would take hours.
+    #[test]
+    fn a_million_elements_are_walked_once() {
+        const LEN: usize = if cfg!(miri) { 500 } else { 1_000_000 };
+        let thresholds = Thresholds::default();
+        let mut list = List::new();
+        (0..LEN).for_each(|number| list.push(End::Back, if number % 2 == 0 { b"even" } else { b"odd" }, &thresholds));
+        list.push(End::Back, b"last", &thresholds);
+        let mut found = 0;
+        list.positions(b"odd", -1, 0, 0, |_| found += 1);
+        assert_eq!(found, LEN / 2);
+        assert!(list.insert(Side::Before, b"last", b"last but one", &thresholds));
+        assert_eq!(list.remove(-3, b"odd", &thresholds), 3);
+        assert_eq!(list.remove(0, b"even", &thresholds), LEN / 2);
+        assert_eq!(list.len(), LEN / 2 - 1);
+        recount(&list);
+        let mut shown = 0;
+        list.for_range(1, LEN, |_| shown += 1);
+        assert_eq!(shown, list.len() - 1);
+    }
+
     #[test]
     fn ranges_are_those_of_lrange() {
         let thresholds = Thresholds::default();

@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn patterns_are_taken_apart_as_redis_does() {
-        let cases: [(&str, (&str, &str, Option<&str>)); 8] = [
+        let cases = [
             ("w_*", ("w_", "", None)),
             ("*", ("", "", None)),
             ("a*b*c", ("a", "b*c", None)),

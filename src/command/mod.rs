@@ -16,6 +16,7 @@ mod set;
 mod spec;
 mod stream;
 mod string;
+mod walk;
 mod zset;
 
 pub(crate) use args::{Args, Options};

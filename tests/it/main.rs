@@ -14,6 +14,7 @@ mod tidy;
 mod clients;
 mod commands;
 mod ends;
+mod fields;
 mod keys;
 mod operation;
 mod protocol;

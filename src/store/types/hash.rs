@@ -222,6 +222,11 @@ impl Hash {
         !self.contains(field) && self.set(field, value, thresholds)
     }
 
+    /// As [`Hash::set`], for a value that is made from the one before.
+    pub fn update(&mut self, field: &[u8], value: &[u8], thresholds: &Thresholds) -> bool {
+        self.set(field, value, thresholds)
+    }
+
     /// Removes a field; true if it was there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
         match &mut self.form {

@@ -103,6 +103,12 @@ impl<'a> Cx<'a> {
         found
     }
 
+    /// The entry of a key that [`Cx::read`] has looked up before: nothing is counted or touched, and so several can be held at once.
+    pub(crate) fn seen(&self, key: &[u8]) -> Option<Entry<'_>> {
+        let keyspace = self.reach.see(key);
+        keyspace.database(self.database).find(keyspace.hash(key), key)
+    }
+
     /// Whether the key is there; neither counted nor touched.
     pub(crate) fn exists(&mut self, database: usize, key: &[u8]) -> bool {
         self.drop_if_due(database, key);

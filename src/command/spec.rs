@@ -72,6 +72,8 @@ pub(crate) enum Find {
     Range { last: i32, step: usize },
     /// The word at `begin` says how many keys follow it, `step` words apart.
     Counted { step: usize },
+    /// The key follows this word, wherever from `begin` on it stands.
+    Behind { word: &'static str },
 }
 
 impl KeySpec {
@@ -86,6 +88,11 @@ impl KeySpec {
 
     pub(crate) const fn counted(begin: usize, step: usize, access: Access) -> KeySpec {
         KeySpec { begin, find: Find::Counted { step }, access }
+    }
+
+    /// The word behind `word`, which is looked for from `begin` on (GEORADIUS .. STORE key).
+    pub(crate) const fn behind(word: &'static str, begin: usize, access: Access) -> KeySpec {
+        KeySpec { begin, find: Find::Behind { word }, access }
     }
 }
 
@@ -427,6 +434,12 @@ pub(crate) fn keys_of(spec: &Spec, args: &Args<'_>, mut visit: impl FnMut(usize,
                     Some(last) if last < args.len() => (first, last, step),
                     _ => return Err(Fault::Because("ERR Invalid arguments specified for command")),
                 }
+            }
+            // Every time it is said: the command takes the last, and must find borrowed whatever it takes.
+            Find::Behind { word } => {
+                let said = (keys.begin..args.len().saturating_sub(1)).filter(|&at| args.get(at).eq_ignore_ascii_case(word.as_bytes()));
+                said.for_each(|at| visit(at + 1, keys.access));
+                continue;
             }
         };
         let mut at = first;

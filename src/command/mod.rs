@@ -12,6 +12,7 @@ mod geo;
 mod hash;
 mod keys;
 mod list;
+mod members;
 mod reach;
 mod set;
 mod spec;
@@ -33,7 +34,7 @@ use crate::resp::Reply;
 
 /// Every family of data commands. The registry of the session is filled from this list and from the session's own tables.
 pub(crate) static FAMILIES: &[&[Row]] =
-    &[keys::TABLE, string::TABLE, list::TABLE, set::TABLE, hash::TABLE, zset::TABLE, geo::TABLE, stream::TABLE];
+    &[keys::TABLE, string::TABLE, list::TABLE, set::TABLE, hash::TABLE, zset::TABLE, geo::TABLE, members::TABLE, stream::TABLE];
 
 /// Runs one row. The one place where a row is called: by shards, by borrowers, later by scripts.
 ///

@@ -304,7 +304,8 @@ impl Pair {
             Deed::Sweep(now, budget) => {
                 let now = UnixMillis(now);
                 let mut dropped = Vec::new();
-                let count = keyspace.database_mut(0).sweep(now, budget, &mut |key, value| dropped.push((key.to_vec(), plain_of(&value))));
+                let swept = keyspace.database_mut(0).sweep(now, budget, &mut |key, value| dropped.push((key.to_vec(), plain_of(&value))));
+                let count = swept.all();
                 assert_eq!(count, dropped.len());
                 let due = self.model.values().filter(|kept| kept.deadline.is_some_and(|deadline| now > deadline)).count();
                 assert_eq!(count, due.min(budget));

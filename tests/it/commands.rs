@@ -6,7 +6,42 @@ use crate::daemon::{Daemon, Peer};
 use crate::reply::Reply;
 
 /// Commands and subcommands that the reference, Redis 7.0, does not have yet or that are ours alone.
-const ONLY_OURS: &[&str] = &["client|no-touch", "client|setinfo", "delifeq", "msetex"];
+const ONLY_OURS: &[&str] = &[
+    "client|no-touch",
+    "client|setinfo",
+    "delifeq",
+    "msetex",
+    "hgetdel",
+    "hgetex",
+    "hsetex",
+    "hexpire",
+    "hpexpire",
+    "hexpireat",
+    "hpexpireat",
+    "httl",
+    "hpttl",
+    "hexpiretime",
+    "hpexpiretime",
+    "hpersist",
+    "sexpire",
+    "spexpire",
+    "sexpireat",
+    "spexpireat",
+    "sttl",
+    "spttl",
+    "sexpiretime",
+    "spexpiretime",
+    "spersist",
+    "zexpire",
+    "zpexpire",
+    "zexpireat",
+    "zpexpireat",
+    "zttl",
+    "zpttl",
+    "zexpiretime",
+    "zpexpiretime",
+    "zpersist",
+];
 
 /// Fields of a description: the numbers by which Redis's documentation counts them. Tips, the 8th, are free to differ: later versions have
 /// more of them.

@@ -3,16 +3,20 @@
 mod all;
 mod del;
 mod get;
+mod getex;
 mod incr;
+mod options;
 mod random;
 mod scan;
 mod set;
+mod setex;
 
 use crate::command::{Access, Arity, Categories, KeySpec, Row, Run, spec};
 
 const UPDATE: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::UPDATE))];
 const INSERT: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::INSERT))];
 const COUNT: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::ACCESS).and(Access::UPDATE))];
+const TAKE: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::ACCESS).and(Access::DELETE))];
 const DELETE: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::DELETE))];
 const READ: &[KeySpec] = &[KeySpec::at(1, Access::RO.and(Access::ACCESS))];
 const LOOK: &[KeySpec] = &[KeySpec::at(1, Access::RO)];
@@ -70,6 +74,29 @@ pub(crate) static TABLE: &[Row] = &[
         "Removes fields of a hash, and answers how many there were.",
         "O(N) for N fields",
         "key field [field ...]",
+    ),
+    write("hsetex", Arity::at_least(6), UPDATE, setex::hsetex).denyoom().fast().doc(
+        "hash",
+        "8.0.0",
+        "Gives fields of a hash their values and a time at which they expire, all of them or none.",
+        "O(N) for N fields",
+        "key [NX | XX] [FNX | FXX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL] \
+         FIELDS numfields field value [field value ...]",
+    ),
+    write("hgetex", Arity::at_least(5), COUNT, getex::hgetex).fast().doc(
+        "hash",
+        "8.0.0",
+        "Answers the values of fields of a hash, and sets or takes away the time at which they expire.",
+        "O(N) for N fields",
+        "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST] \
+         FIELDS numfields field [field ...]",
+    ),
+    write("hgetdel", Arity::at_least(5), TAKE, getex::hgetdel).fast().doc(
+        "hash",
+        "8.0.0",
+        "Answers the values of fields of a hash, and removes them.",
+        "O(N) for N fields",
+        "key FIELDS numfields field [field ...]",
     ),
     read("hget", Arity::exactly(3), READ, get::hget).fast().doc(
         "hash",

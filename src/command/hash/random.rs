@@ -36,7 +36,7 @@ pub(super) fn hrandfield(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
     }
     let count = count.min(hash.len());
     writer.begin(count, reply);
-    if hash.packed().is_some() || count > hash.len() / DRAWN_OF {
+    if hash.is_packed() || count > hash.len() / DRAWN_OF {
         writer.select(hash, count, &mut seed, reply);
     } else {
         writer.draw(hash, count, &mut seed, reply);
@@ -87,7 +87,7 @@ impl Writer {
     fn repeat(&mut self, hash: &Hash, count: usize, seed: &mut u64, reply: &mut Reply<'_>) -> Result<(), Fault> {
         let start = reply.mark();
         self.begin(count, reply);
-        let noted: Vec<Pair<'_>> = if hash.packed().is_some() && count > PICKS_BY_WALKING_MAX { hash.iter().collect() } else { Vec::new() };
+        let noted: Vec<Pair<'_>> = if hash.is_packed() && count > PICKS_BY_WALKING_MAX { hash.iter().collect() } else { Vec::new() };
         for _ in 0..count {
             let picked = match noted.get(below(noted.len(), seed)) {
                 Some(pair) => Some(*pair),

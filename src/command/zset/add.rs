@@ -1,10 +1,11 @@
-//! ZADD: members get scores, on the conditions that the options say. And ZINCRBY, which is ZADD INCR with the words in another order.
+//! ZADD: members get scores, on the conditions that the options say. A member that is written loses its deadline, unless by INCR.
+//! And ZINCRBY, which is ZADD INCR with the words in another order.
 
 use crate::command::{Args, Cx, Fault, answer};
 use crate::resp::{Reply, number};
 use crate::store::Guard;
-use crate::store::types::SortedSet;
 use crate::store::types::zset::{Outcome, Score};
+use crate::store::types::{Perishable, SortedSet};
 
 const XX_AND_NX: &str = "ERR XX and NX options at the same time are not compatible";
 const GT_LT_AND_NX: &str = "ERR GT, LT, and/or NX options at the same time are not compatible";
@@ -104,17 +105,24 @@ pub(in crate::command) fn add_all(
         reply.integer(0);
         return Ok(());
     };
-    let (mut added, mut updated) = (0, 0);
+    let (mut added, mut updated, mut persisted) = (0, 0, 0);
     for (score, member) in pairs {
-        // Only INCR can fail here, and it comes with one pair.
-        match set.upsert(member, thresholds, |old| options.decide(old, score).unwrap_or(None)) {
+        let mut written = false;
+        let outcome = set.upsert(member, thresholds, |old| {
+            // Only INCR can fail here, and it comes with one pair.
+            let decided = options.decide(old, score).unwrap_or(None);
+            written = decided.is_some();
+            decided
+        });
+        let lost_deadline = written && set.take_deadline(member);
+        match outcome {
             Outcome::Added => added += 1,
             Outcome::Updated => updated += 1,
-            Outcome::Same => {}
+            Outcome::Same => persisted += usize::from(lost_deadline),
         }
     }
     drop(set);
-    cx.changed((added + updated) as u64);
+    cx.changed((added + updated + persisted) as u64);
     answer::count(if options.count_changed { added + updated } else { added }, reply);
     Ok(())
 }
@@ -129,15 +137,16 @@ pub(super) fn zincrby(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
 fn add_one(cx: &mut Cx<'_>, key: &[u8], score: Score, member: &[u8], options: Options, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let thresholds = cx.thresholds();
     let mut decided = Ok(None);
-    let outcome = match open(cx, key, options)? {
-        None => Outcome::Same,
-        Some(mut set) => set.upsert(member, thresholds, |old| {
+    let (mut outcome, mut lost_deadline) = (Outcome::Same, false);
+    if let Some(mut set) = open(cx, key, options)? {
+        outcome = set.upsert(member, thresholds, |old| {
             decided = options.decide(old, score);
             decided.clone().unwrap_or(None)
-        }),
-    };
+        });
+        lost_deadline = !options.increment && matches!(decided, Ok(Some(_))) && set.take_deadline(member);
+    }
     let decided = decided?;
-    cx.changed(u64::from(outcome != Outcome::Same));
+    cx.changed(u64::from(outcome != Outcome::Same || lost_deadline));
     match decided {
         Some(score) if options.increment => reply.double(score.get()),
         None if options.increment => reply.null(),

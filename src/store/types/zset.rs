@@ -9,9 +9,10 @@ use super::pairs::{PackedBackwards, PackedIter, PackedPairs};
 pub use super::rank::Score;
 use super::rank::{Cut, Names, RankTree, Walk};
 use super::roster::Roster;
-use super::{Thresholds, below};
+use super::{Mortals, Perishable, Thresholds, below};
 use crate::store::memory::size_class;
 use crate::store::value::{Kind, Typed, Value};
+use crate::time::UnixMillis;
 
 /// What an insert did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +46,11 @@ enum Form {
     Large(Box<Large>),
 }
 
-/// Invariant: roster and tree hold the same members with the same scores.
+/// Invariant: roster and tree hold the same members with the same scores. A set whose members shall have deadlines takes this form.
 struct Large {
     roster: Roster,
     tree: RankTree,
+    mortals: Mortals,
 }
 
 impl Default for Form {
@@ -96,14 +98,18 @@ impl SortedSet {
     pub fn heap_bytes(&self) -> usize {
         match &self.form {
             Form::Packed(pairs) => pairs.heap_bytes(),
-            Form::Large(large) => size_class(size_of::<Large>()) + large.roster.heap_bytes() + large.tree.heap_bytes(),
+            Form::Large(large) => {
+                size_class(size_of::<Large>()) + large.roster.heap_bytes() + large.tree.heap_bytes() + large.mortals.heap_bytes()
+            }
         }
     }
 
     pub fn duplicate(&self) -> SortedSet {
         let form = match &self.form {
             Form::Packed(pairs) => Form::Packed(pairs.duplicate()),
-            Form::Large(large) => Form::Large(Box::new(Large { roster: large.roster.duplicate(), tree: large.tree.clone() })),
+            Form::Large(large) => {
+                Form::Large(Box::new(Large { roster: large.roster.duplicate(), tree: large.tree.clone(), mortals: large.mortals.clone() }))
+            }
         };
         SortedSet { form }
     }
@@ -178,9 +184,7 @@ impl SortedSet {
     /// Gives the set its large form, in which a packed one's pairs are put.
     fn make_large(&mut self, thresholds: &Thresholds) -> &mut Large {
         if let Form::Packed(pairs) = &self.form {
-            let mut large = Box::new(Large { roster: Roster::new(thresholds.hash_seeds), tree: RankTree::new() });
-            pairs.iter().for_each(|(member, score)| large.add(member, score));
-            self.form = Form::Large(large);
+            self.form = Form::Large(Box::new(Large::of(pairs, thresholds)));
         }
         match &mut self.form {
             Form::Large(large) => large,
@@ -361,6 +365,42 @@ impl SortedSet {
     }
 }
 
+impl Perishable for SortedSet {
+    #[inline]
+    fn mortals(&self) -> Option<&Mortals> {
+        match &self.form {
+            Form::Packed(_) => None,
+            Form::Large(large) => Some(&large.mortals),
+        }
+    }
+
+    #[inline]
+    fn mortals_mut(&mut self) -> Option<&mut Mortals> {
+        match &mut self.form {
+            Form::Packed(_) => None,
+            Form::Large(large) => Some(&mut large.mortals),
+        }
+    }
+
+    fn make_room(&mut self, thresholds: &Thresholds) {
+        if let Form::Packed(pairs) = &self.form {
+            self.form = Form::Large(Box::new(Large::of(pairs, thresholds)));
+        }
+    }
+
+    fn holds(&self, member: &[u8]) -> bool {
+        self.score(member).is_some()
+    }
+
+    fn drop_member(&mut self, member: &[u8]) -> bool {
+        self.remove(member).is_some()
+    }
+
+    fn members(&self) -> usize {
+        self.len()
+    }
+}
+
 impl Typed for SortedSet {
     const KIND: Kind = Kind::SortedSet;
 
@@ -379,9 +419,20 @@ impl Typed for SortedSet {
     fn is_empty(&self) -> bool {
         self.is_empty()
     }
+
+    #[inline]
+    fn next_deadline(&self) -> Option<UnixMillis> {
+        self.earliest()
+    }
 }
 
 impl Large {
+    fn of(pairs: &PackedPairs, thresholds: &Thresholds) -> Large {
+        let mut large = Large { roster: Roster::new(thresholds.hash_seeds), tree: RankTree::new(), mortals: Mortals::default() };
+        pairs.iter().for_each(|(member, score)| large.add(member, score));
+        large
+    }
+
     /// Adds a member that is not there.
     fn add(&mut self, member: &[u8], score: Score) {
         let id = self.roster.insert(self.roster.hash(member), member, score);
@@ -392,6 +443,7 @@ impl Large {
         let hash = self.roster.hash(member);
         let Some(id) = self.roster.find(hash, member) else {
             let Some(score) = decide(None) else { return Outcome::Same };
+            self.mortals.clear(member);
             let id = self.roster.insert(hash, member, score);
             self.tree.insert(score, id, &self.roster);
             return Outcome::Added;
@@ -410,6 +462,7 @@ impl Large {
     fn remove(&mut self, member: &[u8]) -> Option<Score> {
         let id = self.roster.find(self.roster.hash(member), member)?;
         let score = self.roster.score(id);
+        self.mortals.clear(member);
         self.tree.remove(score, id, &self.roster);
         self.roster.remove(id);
         self.tidy();
@@ -417,8 +470,9 @@ impl Large {
     }
 
     fn remove_ranks(&mut self, ranks: Range<usize>, each: &mut impl FnMut(&[u8], Score)) {
-        let roster = &mut self.roster;
+        let (roster, mortals) = (&mut self.roster, &mut self.mortals);
         self.tree.remove_ranks(ranks, &mut |score, id| {
+            mortals.clear(roster.name(id));
             each(roster.name(id), score);
             roster.remove(id);
         });

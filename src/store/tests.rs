@@ -1,5 +1,7 @@
 //! The store against a naive model: long random sequences of calls, and a map of owned values that must agree after each of them.
 
+mod members;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;

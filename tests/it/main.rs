@@ -16,6 +16,7 @@ mod commands;
 mod ends;
 mod fields;
 mod keys;
+mod members;
 mod operation;
 mod protocol;
 mod robustness;

@@ -574,6 +574,47 @@ mod tests {
     }
 
     #[test]
+    fn fields_with_deadlines_are_told_and_made_again() {
+        for (entries, encoding) in [(10, "listpackex"), (2, "hashtable")] {
+            let thresholds = Thresholds { hash_listpack_entries: entries, ..Thresholds::default() };
+            let fields: [(&[u8], &[u8], _); 3] =
+                [(b"a", b"1", None), (b"7", b"seven", Some(UnixMillis(20))), (b"c", b"", Some(UnixMillis(10)))];
+            let hash = Hash::from_fields(fields, &thresholds).expect("each field comes once");
+            assert_eq!((hash.encoding(), hash.len(), hash.earliest()), (encoding, 3, Some(UnixMillis(10))));
+            let owned = |hash: &Hash| -> Vec<_> {
+                let mut told: Vec<_> =
+                    hash.iter_with_deadlines().map(|(field, value, deadline)| (field.to_vec(), value.to_vec(), deadline)).collect();
+                told.sort();
+                told
+            };
+            let mut expected: Vec<_> = fields.iter().map(|(field, value, deadline)| (field.to_vec(), value.to_vec(), *deadline)).collect();
+            expected.sort();
+            assert_eq!(owned(&hash), expected);
+            assert_eq!(owned(&hash.duplicate()), expected);
+            assert!(Hash::from_fields(fields.into_iter().chain([(&b"a"[..], &b"2"[..], None)]), &thresholds).is_none());
+        }
+    }
+
+    #[test]
+    fn a_hash_gives_back_what_its_deadlines_took() {
+        let thresholds = Thresholds::default();
+        let mut hash = Hash::new();
+        for number in 0..400 {
+            hash.set(format!("f{number}").as_bytes(), b"v", &thresholds);
+        }
+        hash.make_room(&thresholds);
+        let before = hash.heap_bytes();
+        for number in 0..400 {
+            hash.give_deadline(format!("f{number}").as_bytes(), UnixMillis(number), &thresholds);
+        }
+        assert!(hash.heap_bytes() > before + 400 * 24);
+        for number in 0..400 {
+            assert!(hash.take_deadline(format!("f{number}").as_bytes()));
+        }
+        assert_eq!((hash.heap_bytes(), hash.earliest()), (before, None));
+    }
+
+    #[test]
     fn a_small_hash_is_its_block_and_two_words() {
         assert_eq!(size_of::<Hash>(), 16);
     }

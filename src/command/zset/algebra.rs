@@ -324,3 +324,47 @@ pub(super) fn zdiffstore(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
 pub(super) fn zintercard(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     run(cx, args, "zintercard", Operation::Intersection, Purpose::Count, reply)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_becomes_zero_in_sums_and_is_passed_over_otherwise() {
+        let (inf, nan) = (f64::INFINITY, f64::NAN);
+        assert_eq!(Aggregate::Sum.join(inf, -inf), 0.0);
+        assert_eq!(Aggregate::Sum.join(5.0, nan), 0.0);
+        assert_eq!(Aggregate::Min.join(5.0, nan), 5.0);
+        assert_eq!(Aggregate::Max.join(-5.0, nan), -5.0);
+        assert_eq!(Aggregate::Sum.first(inf, 0.0), 0.0);
+        assert_eq!(Aggregate::Count.first(inf, 0.5), 0.5);
+        assert_eq!(Aggregate::Count.join(inf, -inf), 0.0);
+    }
+
+    #[test]
+    fn both_ways_to_a_difference_agree() {
+        let thresholds = Thresholds::default();
+        let set = |numbers: std::ops::Range<u32>| {
+            let mut set = SortedSet::new();
+            for number in numbers {
+                set.insert(&number.to_be_bytes(), Score::new(f64::from(number)).unwrap_or_default(), &thresholds);
+            }
+            set
+        };
+        let first = set(0..300);
+        // Two large sets are cheaper to look into, a hundred small ones to walk.
+        for (count, width) in [(2, 100), (100, 1)] {
+            let others: Vec<SortedSet> = (0..count).map(|at| set(at * width..(at + 1) * width)).collect();
+            let sets = std::iter::once(&first).chain(&others);
+            let inputs: Vec<Input<'_>> = sets.map(|set| Input { set: Kept::Scored(set), weight: 1.0 }).collect();
+            let words: Vec<Vec<u8>> = (0..=count).map(|at| at.to_be_bytes().to_vec()).collect();
+            let buffer = words.concat();
+            let spans: Vec<crate::resp::Span> = (0..=count).map(|at| crate::resp::Span { start: at * 4, len: 4 }).collect();
+            let request = Request { keys: 0..spans.len(), weights: Vec::new(), aggregate: Aggregate::Sum, with_scores: false, limit: 0 };
+            let mut left = difference(&inputs, &Args::new(&buffer, &spans), &request, &thresholds);
+            left.sort_unstable_by_key(|(_, score)| *score);
+            let expected: Vec<f64> = (count * width..300).map(f64::from).collect();
+            assert_eq!(left.iter().map(|(_, score)| score.get()).collect::<Vec<_>>(), expected);
+        }
+    }
+}

@@ -83,7 +83,11 @@ impl Shard {
         let mut left = budget;
         for number in 0..keyspace.databases() {
             let effects = &mut self.effects;
-            let swept = keyspace.database_mut(number).sweep(now, left, &mut |_key, value| effects.discard(value));
+            let swept = keyspace.database_mut(number).sweep(now, left, &mut |_key, value| {
+                if let Some(value) = value {
+                    effects.discard(value);
+                }
+            });
             self.effects.expired += swept.keys as u64;
             self.effects.expired_members += swept.members as u64;
             left -= swept.all();

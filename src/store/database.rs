@@ -261,9 +261,9 @@ impl Database {
         self.deadlines.mean()
     }
 
-    /// Removes keys and members that are due, at most `budget` of both, and hands over what the keys held. Returns how many of each;
-    /// fewer than the budget means that no more are due.
-    pub fn sweep(&mut self, now: UnixMillis, budget: usize, dropped: &mut dyn FnMut(&[u8], Value)) -> Swept {
+    /// Removes keys and members that are due, at most `budget` of both. Shows every key that this changes, with what it held, or with
+    /// nothing where only members left it. Returns how many of each went; fewer than the budget means that no more are due.
+    pub fn sweep(&mut self, now: UnixMillis, budget: usize, changed: &mut dyn FnMut(&[u8], Option<Value>)) -> Swept {
         let mut swept = Swept::default();
         while swept.keys < budget
             && let Some((deadline, hash)) = self.deadlines.pop_due(now)
@@ -271,7 +271,7 @@ impl Database {
             // More than one only if two keys have the same hash.
             while let Some(mut block) = self.remove_due(hash, deadline) {
                 let value = block.take();
-                dropped(block.entry().key(), value);
+                changed(block.entry().key(), Some(value));
                 swept.keys += 1;
             }
         }
@@ -279,7 +279,7 @@ impl Database {
             && let Some((deadline, hash)) = self.books.members.first_due(now)
         {
             let left = budget - swept.keys - swept.members;
-            swept.add(self.sweep_members(hash, deadline, now, left, dropped));
+            swept.add(self.sweep_members(hash, deadline, now, left, changed));
         }
         swept
     }
@@ -291,7 +291,7 @@ impl Database {
         deadline: UnixMillis,
         now: UnixMillis,
         budget: usize,
-        dropped: &mut dyn FnMut(&[u8], Value),
+        changed: &mut dyn FnMut(&[u8], Option<Value>),
     ) -> Swept {
         let mut swept = Swept::default();
         let hasher = &self.hasher;
@@ -305,13 +305,14 @@ impl Database {
         let whole = entry.entry().is_due(now);
         if !whole {
             swept.members = entry.drop_due_members(now, budget);
+            changed(entry.key(), None);
         } else if let Some(mut block) = self.directory.remove(hash, place) {
             // Nothing of it is left: it goes as one, to be freed where that holds up nobody.
             self.books.remove(hash, block.entry());
             let before = block.entry().deadline();
             self.deadlines.change(hash, before, None);
             let value = block.take();
-            dropped(block.entry().key(), value);
+            changed(block.entry().key(), Some(value));
             swept.keys = 1;
         }
         swept

@@ -376,6 +376,21 @@ mod tests {
         }
     }
 
+    /// The figures of docs/member-ttl.md, besides the eight bytes of each member.
+    #[test]
+    fn a_deadline_costs_what_the_page_says() {
+        let thresholds = Thresholds::default();
+        let mut bytes = Vec::new();
+        for count in [32u64, 10_000] {
+            let mut mortals = Mortals::default();
+            for number in 0..count {
+                mortals.set(&number.to_be_bytes(), UnixMillis(number), &thresholds);
+            }
+            bytes.push(mortals.heap_bytes() as f64 / count as f64 - 8.0);
+        }
+        assert!((24.0..=26.0).contains(&bytes[0]) && (55.0..=75.0).contains(&bytes[1]), "{bytes:?}");
+    }
+
     #[test]
     fn without_deadlines_it_is_a_pointer() {
         assert_eq!(size_of::<Mortals>(), 8);

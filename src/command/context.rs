@@ -352,7 +352,8 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Lazy expiry: removes the key if its deadline has passed. Costs one comparison while nothing in the database is due.
+    /// Lazy expiry: removes the key if its deadline has passed, else the members of it whose deadline has. Whoever gets a collection from
+    /// here sees none that is due. Costs one comparison while nothing in the database is.
     #[inline]
     fn drop_if_due(&mut self, database: usize, key: &[u8]) {
         let keyspace = self.reach.of(key);
@@ -365,8 +366,13 @@ impl<'a> Cx<'a> {
     fn drop_due(&mut self, database: usize, key: &[u8]) {
         let now = self.now;
         let (hash, data) = locate(&mut self.reach, database, key);
-        let due = data.find(hash, key).is_some_and(|entry| entry.is_due(now));
-        if due && let Some((value, _)) = data.remove(hash, key) {
+        let Some(entry) = data.find(hash, key) else { return };
+        if !entry.is_due(now) {
+            if entry.member_deadline().is_some_and(|earliest| earliest < now) {
+                self.effects.expired_members += data.drop_due_members(hash, key, now) as u64;
+                self.reach.of(key).watches_mut().touch(database, key);
+            }
+        } else if let Some((value, _)) = data.remove(hash, key) {
             self.effects.expired += 1;
             self.effects.discard(value);
             self.reach.of(key).watches_mut().touch(database, key);

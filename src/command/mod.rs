@@ -8,9 +8,11 @@ mod args;
 mod context;
 mod effects;
 mod fault;
+mod geo;
 mod hash;
 mod keys;
 mod list;
+mod members;
 mod reach;
 mod set;
 mod sort;
@@ -35,7 +37,7 @@ use crate::resp::Reply;
 
 /// Every family of data commands. The registry of the session is filled from this list and from the session's own tables.
 pub(crate) static FAMILIES: &[&[Row]] =
-    &[keys::TABLE, sort::TABLE, string::TABLE, list::TABLE, set::TABLE, hash::TABLE, zset::TABLE, stream::TABLE];
+    &[keys::TABLE, sort::TABLE, string::TABLE, list::TABLE, set::TABLE, hash::TABLE, zset::TABLE, geo::TABLE, members::TABLE, stream::TABLE];
 
 /// Runs one row. The one place where a row is called: by shards, by borrowers, later by scripts.
 ///

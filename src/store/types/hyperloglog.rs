@@ -144,6 +144,11 @@ impl<'a> Writer<'a> {
         Ok(raise_dense(self.text, index, rank))
     }
 
+    /// Says that the count is stale.
+    pub fn forget(&mut self) {
+        forget(self.text);
+    }
+
     /// Gives the string the dense form.
     ///
     /// # Errors

@@ -16,9 +16,9 @@ pub(super) fn hgetall(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
         return Ok(());
     };
     reply.map(hash.len());
-    for (field, value) in hash.iter() {
+    answer::each(hash.iter(), hash.len(), reply, |(field, value), reply| {
         answer::element(field, reply);
         answer::element(value, reply);
-    }
+    });
     Ok(())
 }

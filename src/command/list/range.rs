@@ -12,7 +12,7 @@ pub(super) fn lrange(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     };
     let (first, count) = list.span(start, stop);
     reply.array(count);
-    list.iter_from(first).take(count).for_each(|element| answer::element(element, reply));
+    answer::each(list.iter_from(first).take(count), count, reply, answer::element);
     Ok(())
 }
 

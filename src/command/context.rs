@@ -110,6 +110,14 @@ impl<'a> Cx<'a> {
         data.find(hash, key).is_some()
     }
 
+    /// Bytes allocated for a key: its entry, what that holds, and its share of the tables. Neither counted nor touched.
+    pub(crate) fn weigh(&mut self, key: &[u8]) -> Option<usize> {
+        self.drop_if_due(self.database, key);
+        let (hash, data) = locate(&mut self.reach, self.database, key);
+        let own = data.find(hash, key)?.heap_bytes();
+        Some(own + data.table_bytes() / data.len().max(1))
+    }
+
     /// The string at a key.
     #[inline]
     pub(crate) fn read_text(&mut self, key: &[u8]) -> Result<Option<Text<'_>>, Fault> {

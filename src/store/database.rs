@@ -63,7 +63,13 @@ impl Database {
     /// Bytes allocated: entries, values, tables, deadlines.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.entry_bytes.wrapping_add(self.directory.bytes()).wrapping_add(self.deadlines.bytes())
+        self.entry_bytes.wrapping_add(self.table_bytes())
+    }
+
+    /// Bytes allocated for tables and deadlines, which all keys share.
+    #[must_use]
+    pub fn table_bytes(&self) -> usize {
+        self.directory.bytes().wrapping_add(self.deadlines.bytes())
     }
 
     /// The access bits for entries written from now on.

@@ -23,6 +23,8 @@ mod tests;
 mod text;
 pub mod types;
 mod value;
+#[cfg(test)]
+mod weights;
 
 pub use database::{Database, Keep, Stamp};
 pub use edit::{EntryMut, Guard};

@@ -1,3 +1,5 @@
+//! HyperLogLogs against an array of registers, against bytes of redis-server, and against bytes that are none.
+
 use super::*;
 use proptest::prelude::*;
 

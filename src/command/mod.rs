@@ -32,7 +32,8 @@ pub(crate) use crate::store::types::Thresholds;
 use crate::resp::Reply;
 
 /// Every family of data commands. The registry of the session is filled from this list and from the session's own tables.
-pub(crate) static FAMILIES: &[&[Row]] = &[keys::TABLE, string::TABLE, list::TABLE, set::TABLE, hash::TABLE, zset::TABLE, stream::TABLE, bitmap::TABLE, hyperloglog::TABLE];
+pub(crate) static FAMILIES: &[&[Row]] =
+    &[keys::TABLE, string::TABLE, list::TABLE, set::TABLE, hash::TABLE, zset::TABLE, stream::TABLE, bitmap::TABLE, hyperloglog::TABLE];
 
 /// Runs one row. The one place where a row is called: by shards, by borrowers, later by scripts.
 ///

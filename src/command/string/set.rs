@@ -1,8 +1,8 @@
 //! SET and its older forms SETNX, SETEX, PSETEX and GETSET: a string under a key, whatever was there before.
 
+use super::answer;
 use super::options::{Condition, Lifetime, Measure};
 use super::test::Test;
-use super::answer;
 use crate::command::{Args, Cx, Fault};
 use crate::resp::Reply;
 use crate::store::Keep;

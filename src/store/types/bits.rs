@@ -164,9 +164,7 @@ impl<'a> Range<'a> {
         match bytes {
             [] => None,
             [only] => Some(Range { head: (start, *only), head_mask: head_mask & tail_mask, middle: &[], tail: None, tail_mask: 0 }),
-            [head, middle @ .., tail] => {
-                Some(Range { head: (start, *head), head_mask, middle, tail: Some((end, *tail)), tail_mask })
-            }
+            [head, middle @ .., tail] => Some(Range { head: (start, *head), head_mask, middle, tail: Some((end, *tail)), tail_mask }),
         }
     }
 }
@@ -212,11 +210,8 @@ impl Field {
     /// The value as the field can hold it, or `None` if it cannot and must not be made to.
     #[must_use]
     pub fn fit(self, value: i128, overflow: Overflow) -> Option<i64> {
-        let (least, most) = if self.signed {
-            (-1_i128 << (self.bits - 1), (1_i128 << (self.bits - 1)) - 1)
-        } else {
-            (0, (1_i128 << self.bits) - 1)
-        };
+        let (least, most) =
+            if self.signed { (-1_i128 << (self.bits - 1), (1_i128 << (self.bits - 1)) - 1) } else { (0, (1_i128 << self.bits) - 1) };
         let fits = (least..=most).contains(&value);
         match overflow {
             Overflow::Fail if !fits => None,

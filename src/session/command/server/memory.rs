@@ -89,7 +89,8 @@ impl Sums {
         fields.bytes("peak.allocated", self.peak);
         fields.bytes("total.allocated", allocated);
         fields.bytes("startup.allocated", self.at_start);
-        for nothing_yet in ["replication.backlog", "clients.slaves", "clients.normal", "cluster.links", "aof.buffer", "lua.caches", "functions.caches"]
+        for nothing_yet in
+            ["replication.backlog", "clients.slaves", "clients.normal", "cluster.links", "aof.buffer", "lua.caches", "functions.caches"]
         {
             fields.bytes(nothing_yet, 0);
         }

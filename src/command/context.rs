@@ -212,6 +212,14 @@ impl<'a> Cx<'a> {
         }
     }
 
+    /// Lets OBJECT ENCODING call a short string raw, which says that it was changed in place once: copies and renamed keys stay so.
+    pub(crate) fn mark_raw(&mut self, database: usize, key: &[u8]) {
+        let (hash, data) = locate(&mut self.reach, database, key);
+        if let Some(mut entry) = data.find_mut(hash, key) {
+            entry.text_mut(0);
+        }
+    }
+
     /// Removes a key; says whether it was there.
     pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
         match self.take_in(self.database, key) {

@@ -123,11 +123,7 @@ fn change(cx: &mut Cx<'_>, key: &[u8], steps: &[Step], bytes: usize, reply: &mut
         let before = field.read(text, first);
         let (after, answers_old) = match deed {
             Deed::Get => (Some(before), true),
-            Deed::Set(value, overflow) => {
-                // Taken for the unsigned number of the same bits, a negative one is too large for any unsigned field.
-                let value = if field.signed { i128::from(value) } else { i128::from(value as u64) };
-                (field.fit(value, overflow), true)
-            }
+            Deed::Set(value, overflow) => (set_to(value, field, overflow), true),
             Deed::Add(by, overflow) => (field.fit(i128::from(before) + i128::from(by), overflow), false),
         };
         let Some(after) = after else {
@@ -143,4 +139,19 @@ fn change(cx: &mut Cx<'_>, key: &[u8], steps: &[Step], bytes: usize, reply: &mut
     // That a string grew is a change too, even if every field in it kept its value.
     cx.changed(changes.max(u64::from(grows)));
     Ok(())
+}
+
+/// What SET puts into a field.
+///
+/// Taken for the unsigned number of the same bits, a negative one is too large for any unsigned field. And one so low that its distance from the
+/// highest value of a signed field takes more than 63 bits is too high, not too low, for Redis, which saturates it up.
+fn set_to(value: i64, field: Field, overflow: Overflow) -> Option<i64> {
+    let most = i64::MAX >> (64 - field.bits);
+    if !field.signed {
+        field.fit(i128::from(value as u64), overflow)
+    } else if overflow == Overflow::Saturate && field.bits < 64 && most.checked_sub(value).is_none() {
+        Some(most)
+    } else {
+        field.fit(i128::from(value), overflow)
+    }
 }

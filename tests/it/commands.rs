@@ -6,7 +6,8 @@ use crate::daemon::{Daemon, Peer};
 use crate::reply::Reply;
 
 /// Commands and subcommands that the reference, Redis 7.0, does not have yet or that are ours alone.
-const ONLY_OURS: &[&str] = &["client|no-touch", "client|setinfo", "delex", "delifeq", "digest", "increx", "msetex"];
+const ONLY_OURS: &[&str] =
+    &["client|no-touch", "client|setinfo", "delex", "delifeq", "digest", "increx", "lmovem", "msetex", "sdiffcard", "sunioncard"];
 
 /// Fields of a description: the numbers by which Redis's documentation counts them. Tips, the 8th, are free to differ: later versions have
 /// more of them.

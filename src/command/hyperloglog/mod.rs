@@ -51,7 +51,7 @@ pub(crate) static TABLE: &[Row] = &[
         "O(1) with a large constant",
         "subcommand key",
     ),
-    Row { spec: Spec::new("pfselftest", Arity::exactly(1), &[], Flags::ADMIN), run: debug::selftest, spread: Spread::No }
+    Row { spec: Spec::new("pfselftest", Arity::exactly(1), &[], Flags::ADMIN), run: debug::selftest, spread: Spread::No, beyond: None }
         .categories(Categories::HYPERLOGLOG)
         .doc("hyperloglog", "2.8.9", "Checks that HyperLogLogs count as they should.", "O(1) with a large constant", ""),
 ];

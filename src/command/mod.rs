@@ -14,6 +14,7 @@ mod list;
 mod members;
 mod reach;
 mod set;
+mod sort;
 mod spec;
 mod stream;
 mod string;
@@ -24,23 +25,29 @@ pub(crate) use args::{Args, Options};
 pub(crate) use context::Cx;
 pub(crate) use effects::{Discard, Effects};
 pub(crate) use fault::Fault;
+pub(crate) use keys::WATCH;
 pub(crate) use reach::{Limits, Reach};
 pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec, Row, Run, Spec, Spread, keys_of};
 
+pub(crate) use crate::store::Watch;
 pub(crate) use crate::store::types::Thresholds;
 
 use crate::resp::Reply;
 
 /// Every family of data commands. The registry of the session is filled from this list and from the session's own tables.
 pub(crate) static FAMILIES: &[&[Row]] =
-    &[keys::TABLE, string::TABLE, list::TABLE, set::TABLE, hash::TABLE, zset::TABLE, members::TABLE, stream::TABLE];
+    &[keys::TABLE, sort::TABLE, string::TABLE, list::TABLE, set::TABLE, hash::TABLE, zset::TABLE, members::TABLE, stream::TABLE];
 
 /// Runs one row. The one place where a row is called: by shards, by borrowers, later by scripts.
 ///
 /// Whatever the row wrote before it found a fault is taken back. Says whether it succeeded.
 pub(crate) fn run(row: &Row, cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> bool {
-    let start = reply.mark();
-    match (row.run)(cx, args, reply) {
+    let (start, changed) = (reply.mark(), cx.effects.changed);
+    let result = (row.run)(cx, args, reply);
+    if cx.has_touched() {
+        cx.tell_watchers(cx.effects.changed != changed);
+    }
+    match result {
         Ok(()) => true,
         Err(fault) => {
             reply.rewind(start); // a fault leaves nothing half written

@@ -149,6 +149,16 @@ impl<'a> Cx<'a> {
         Some(entry)
     }
 
+    /// The collection at a key that a call may change, or may leave alone once it has looked: not counted, not touched, and no change yet
+    /// to who watches the key.
+    pub(crate) fn check_as<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&T>, Fault> {
+        self.drop_if_due(self.database, key);
+        match self.seen(key) {
+            None => Ok(None),
+            Some(entry) => entry.get::<T>().map(Some).ok_or(Fault::WrongType),
+        }
+    }
+
     // Writing -----------------------------------------------------------------------------------------------------------------
 
     /// The entry of a key, to be changed. Neither a hit nor a miss: Redis counts readers only.

@@ -19,7 +19,7 @@ pub(super) fn lmpop(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
         count = Some(positive(options.operand()?).ok_or(Fault::Because("ERR count should be greater than 0"))?);
     }
     for key in args.from(2).take(keys) {
-        if cx.edit_as::<List>(key)?.is_some() {
+        if cx.check_as::<List>(key)?.is_some() {
             reply.array(2);
             reply.bulk(key);
             return pop::pop_up_to(cx, key, end, count.unwrap_or(1), reply);

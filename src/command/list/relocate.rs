@@ -18,12 +18,12 @@ pub(super) fn rpoplpush(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>)
 
 fn move_one(cx: &mut Cx<'_>, source: &[u8], target: &[u8], from: End, to: End, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let thresholds = cx.thresholds();
-    if cx.edit_as::<List>(source)?.is_none() {
+    if cx.check_as::<List>(source)?.is_none() {
         reply.null();
         return Ok(());
     }
     // A fault comes before any change.
-    let _: Option<_> = cx.edit_as::<List>(target)?;
+    cx.check_as::<List>(target)?;
     let Some(mut list) = cx.edit_as::<List>(source)? else { return Ok(()) };
     let mut bytes = Vec::new();
     let number = list.pop(from, thresholds, |element| match element {
@@ -88,7 +88,7 @@ pub(super) fn lmovem(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     let (from, to) = (end_of(args.get(3))?, end_of(args.get(4))?);
     let wanted = Move::parse(args)?;
     let thresholds = cx.thresholds();
-    let there = cx.edit_as::<List>(source)?.map_or(0, |list| list.len());
+    let there = cx.check_as::<List>(source)?.map_or(0, List::len);
     if there == 0 || (wanted.exactly && there < wanted.count) {
         if wanted.exactly {
             reply.null_array();
@@ -97,7 +97,7 @@ pub(super) fn lmovem(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         }
         return Ok(());
     }
-    let _: Option<_> = cx.edit_as::<List>(target)?;
+    cx.check_as::<List>(target)?;
 
     // What moves, in the order in which it lay.
     let count = wanted.count.min(there);

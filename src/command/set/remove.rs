@@ -24,19 +24,22 @@ pub(super) fn srem(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
 pub(super) fn smove(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let (source, target, member) = (args.key(1), args.key(2), args.get(3));
     let thresholds = cx.thresholds();
-    let Some(there) = cx.edit_as::<Set>(source)?.map(|set| set.contains(member)) else {
+    let Some(there) = cx.check_as::<Set>(source)?.map(|set| set.contains(member)) else {
         reply.integer(0);
         return Ok(());
     };
     // A fault comes before any change, even where there is nothing to move.
-    let _: Option<_> = cx.edit_as::<Set>(target)?;
+    let there_already = cx.check_as::<Set>(target)?.is_some_and(|set| set.contains(member));
     if there && source != target {
         let emptied = cx.edit_as::<Set>(source)?.is_some_and(|mut set| set.remove(member) && set.is_empty());
         if emptied {
             cx.drop_if_empty::<Set>(source);
         }
-        let added = cx.create_as(target, Set::new)?.add(member, thresholds);
-        cx.changed(1 + u64::from(added));
+        cx.changed(1);
+        if !there_already {
+            cx.create_as(target, Set::new)?.add(member, thresholds);
+            cx.changed(1);
+        }
     }
     reply.integer(i64::from(there));
     Ok(())

@@ -122,6 +122,14 @@ impl<'a> Cx<'a> {
         data.find(hash, key).is_some()
     }
 
+    /// Bytes allocated for a key: its entry, what that holds, and its share of the tables. Neither counted nor touched.
+    pub(crate) fn weigh(&mut self, key: &[u8]) -> Option<usize> {
+        self.drop_if_due(self.database, key);
+        let (hash, data) = locate(&mut self.reach, self.database, key);
+        let own = data.find(hash, key)?.heap_bytes();
+        Some(own + data.table_bytes() / data.len().max(1))
+    }
+
     /// The string at a key.
     #[inline]
     pub(crate) fn read_text(&mut self, key: &[u8]) -> Result<Option<Text<'_>>, Fault> {
@@ -234,6 +242,14 @@ impl<'a> Cx<'a> {
         data.set_stamp(stamp);
         if let Some(old) = data.insert(hash, key, value, deadline) {
             self.effects.discard(old);
+        }
+    }
+
+    /// Lets OBJECT ENCODING call a short string raw, which says that it was changed in place once: copies and renamed keys stay so.
+    pub(crate) fn mark_raw(&mut self, database: usize, key: &[u8]) {
+        let (hash, data) = locate(&mut self.reach, database, key);
+        if let Some(mut entry) = data.find_mut(hash, key) {
+            entry.text_mut(0);
         }
     }
 

@@ -84,8 +84,14 @@ impl Database {
     /// Bytes allocated: entries, values, tables, deadlines.
     #[must_use]
     pub fn bytes(&self) -> usize {
+        self.books.bytes.wrapping_add(self.table_bytes())
+    }
+
+    /// Bytes allocated for tables and deadlines, which all keys share.
+    #[must_use]
+    pub fn table_bytes(&self) -> usize {
         let deadlines = self.deadlines.bytes().wrapping_add(self.books.members.bytes());
-        self.books.bytes.wrapping_add(self.directory.bytes()).wrapping_add(deadlines)
+        self.directory.bytes().wrapping_add(deadlines)
     }
 
     /// The access bits for entries written from now on.

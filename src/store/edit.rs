@@ -176,6 +176,18 @@ impl<'a> EntryMut<'a> {
         self.change(|block| block.splice(offset, patch))
     }
 
+    /// The bytes of a string, which is made at least `len` of them long with zeros behind its end; from now on it is called raw. `None`, and
+    /// nothing done, if it is none. The caller has checked the length.
+    pub fn text_mut(&mut self, len: usize) -> Option<&mut [u8]> {
+        match self.text()? {
+            Text::Bytes(bytes) if bytes.len() >= len => {}
+            _ => {
+                self.change(|block| block.extend(len));
+            }
+        }
+        self.slot.held()?.text_mut()
+    }
+
     /// Replaces the value by a string as SET would, keeping key, deadline and access. The old value is returned if it had a box of its own.
     pub fn put_text(&mut self, text: &[u8]) -> Option<Value> {
         self.put(Content::of_text(text))

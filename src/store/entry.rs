@@ -329,6 +329,17 @@ impl<'a> Held<'a> {
         }
     }
 
+    /// The bytes of a text, wherever they lie. A number has none.
+    pub(super) fn text_mut(self) -> Option<&'a mut [u8]> {
+        if self.entry().encoded_as() != LARGE_TEXT {
+            return self.inline_text_mut();
+        }
+        match self.boxed_mut() {
+            Some(BoxedMut::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     pub(super) fn value_mut<T: Typed>(self) -> Option<&'a mut T> {
         self.boxed_mut()?.get()
     }

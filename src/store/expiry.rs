@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 
 use crate::time::UnixMillis;
 
-/// Bytes that one item takes in a B-tree that is three quarters full: 16, and its share of the free places and of the nodes' heads.
-const ITEM_BYTES: usize = 24;
+/// Bytes that one item takes in a B-tree: 16, and its share of the free places and of the nodes' heads. Deadlines in order, as one time to live
+/// for all keys makes them, leave leaves half full and take 35; deadlines in disorder take 27.
+const ITEM_BYTES: usize = 31;
 
 #[derive(Default)]
 pub(super) struct Deadlines {

@@ -10,10 +10,10 @@ pub(super) fn hgetall(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
         return Ok(());
     };
     reply.map(hash.len());
-    for (field, value) in hash.iter() {
+    answer::each(hash.iter(), hash.len(), reply, |(field, value), reply| {
         answer::element(field, reply);
         answer::element(value, reply);
-    }
+    });
     Ok(())
 }
 
@@ -23,7 +23,7 @@ pub(super) fn hkeys(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
         return Ok(());
     };
     reply.array(hash.len());
-    hash.iter().for_each(|(field, _)| answer::element(field, reply));
+    answer::each(hash.iter(), hash.len(), reply, |(field, _), reply| answer::element(field, reply));
     Ok(())
 }
 
@@ -33,6 +33,6 @@ pub(super) fn hvals(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
         return Ok(());
     };
     reply.array(hash.len());
-    hash.iter().for_each(|(_, value)| answer::element(value, reply));
+    answer::each(hash.iter(), hash.len(), reply, |(_, value), reply| answer::element(value, reply));
     Ok(())
 }

@@ -1,4 +1,5 @@
 //! ZADD: members get scores, on the conditions that the options say. A member that is written loses its deadline, unless by INCR.
+//! And ZINCRBY, which is ZADD INCR with the words in another order.
 
 use crate::command::{Args, Cx, Fault, answer};
 use crate::resp::{Reply, number};
@@ -12,11 +13,11 @@ const INCR_OF_MANY: &str = "ERR INCR option supports a single increment-element 
 
 /// What stands before the first score.
 #[derive(Clone, Copy, Debug, Default)]
-struct Options {
+pub(in crate::command) struct Options {
     /// NX: only members that are not there.
-    missing: bool,
+    pub(in crate::command) missing: bool,
     /// XX: only members that are there.
-    present: bool,
+    pub(in crate::command) present: bool,
     /// GT: only to a higher score. New members are added all the same.
     greater: bool,
     /// LT: only to a lower score. As above.
@@ -29,7 +30,7 @@ struct Options {
 
 impl Options {
     /// Takes `word`, if it is one of them.
-    fn take(&mut self, word: &[u8]) -> bool {
+    pub(in crate::command) fn take(&mut self, word: &[u8]) -> bool {
         let flag = match word.len() {
             2 if word.eq_ignore_ascii_case(b"nx") => &mut self.missing,
             2 if word.eq_ignore_ascii_case(b"xx") => &mut self.present,
@@ -88,8 +89,19 @@ pub(super) fn zadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     for (text, member) in args.pairs(at) {
         pairs.push((score_of(text)?, member));
     }
+    add_all(cx, args.key(1), pairs, options, reply)
+}
+
+/// Gives every member its score, but for what the options keep, and answers how many are new, or how many have changed.
+pub(in crate::command) fn add_all(
+    cx: &mut Cx<'_>,
+    key: &[u8],
+    pairs: Vec<(Score, &[u8])>,
+    options: Options,
+    reply: &mut Reply<'_>,
+) -> Result<(), Fault> {
     let thresholds = cx.thresholds();
-    let Some(mut set) = open(cx, args.key(1), options)? else {
+    let Some(mut set) = open(cx, key, options)? else {
         reply.integer(0);
         return Ok(());
     };
@@ -113,6 +125,12 @@ pub(super) fn zadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     cx.changed((added + updated + persisted) as u64);
     answer::count(if options.count_changed { added + updated } else { added }, reply);
     Ok(())
+}
+
+/// ZINCRBY key increment member
+pub(super) fn zincrby(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let options = Options { increment: true, ..Options::default() };
+    add_one(cx, args.key(1), score_of(args.get(2))?, args.get(3), options, reply)
 }
 
 #[inline]

@@ -126,6 +126,11 @@ impl Item for Pair {
     fn heap_bytes(&self) -> usize {
         size_class(self.block.len())
     }
+
+    #[inline]
+    fn block(&self) -> &[u8] {
+        &self.block
+    }
 }
 
 impl Hash {

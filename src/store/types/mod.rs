@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`Element`] is what a client's word becomes; [`entries`] reads and [`packed`] writes the small form they share;
 //! [`table`] is the large form of hashes and sets, `roster` and `rank` together that of sorted sets; [`mortals`] are the members
-//! that have deadlines of their own; then the structures themselves. When a structure changes its form is decided by [`Thresholds`], which come in as a parameter: nothing here knows
+//! that have deadlines of their own; then the structures themselves. [`bits`] and [`hyperloglog`] are ways to read and write a string.
+//! When a structure changes its form is decided by [`Thresholds`], which come in as a parameter: nothing here knows
 //! a setting, a clock or a client.
 
 pub mod entries;
@@ -30,6 +31,10 @@ pub mod zset;
 
 pub mod stream;
 mod stream_node;
+
+pub mod bits;
+pub mod hyperloglog;
+mod hyperloglog_sparse;
 
 pub use hash::Hash;
 pub use list::List;

@@ -50,6 +50,11 @@ impl Item for Mortal {
     fn heap_bytes(&self) -> usize {
         size_class(self.member.len())
     }
+
+    #[inline]
+    fn block(&self) -> &[u8] {
+        &self.member
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -64,6 +64,11 @@ impl Item for Member {
     fn heap_bytes(&self) -> usize {
         size_class(self.bytes.len())
     }
+
+    #[inline]
+    fn block(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl Set {

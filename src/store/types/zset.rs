@@ -81,6 +81,11 @@ impl SortedSet {
         self.len() == 0
     }
 
+    /// Whether it has its small form.
+    pub fn is_packed(&self) -> bool {
+        matches!(self.form, Form::Packed(_))
+    }
+
     /// What OBJECT ENCODING says.
     pub fn encoding(&self) -> &'static str {
         match &self.form {
@@ -142,16 +147,48 @@ impl SortedSet {
                 pairs.insert(member, score);
                 Outcome::Updated
             }
-            None if pairs.len() < thresholds.zset_listpack_entries && member.len() <= thresholds.zset_listpack_value => {
+            None if pairs.has_room(member, thresholds) => {
                 pairs.insert(member, score);
                 Outcome::Added
             }
             None => {
-                let mut large = Box::new(Large::of(pairs, thresholds));
-                let outcome = large.upsert(member, |_| Some(score));
-                self.form = Form::Large(large);
-                outcome
+                self.make_large(thresholds).add(member, score);
+                Outcome::Added
             }
+        }
+    }
+
+    /// A set of pairs that are in order, each member once. Costs no look-ups.
+    ///
+    /// It is packed as long as it can be, but not even begun so if `longest`, the length of its longest member, is told and too much.
+    pub fn from_ordered<'m>(
+        pairs: impl ExactSizeIterator<Item = (&'m [u8], Score)>,
+        longest: Option<usize>,
+        thresholds: &Thresholds,
+    ) -> SortedSet {
+        let mut set = SortedSet::new();
+        let never_packed = |longest| longest > thresholds.zset_listpack_value || pairs.len() > thresholds.zset_listpack_entries;
+        if longest.is_some_and(never_packed) {
+            set.make_large(thresholds);
+        }
+        for (member, score) in pairs {
+            match &mut set.form {
+                Form::Packed(row) if row.has_room(member, thresholds) => row.push(member, score),
+                Form::Packed(_) => set.make_large(thresholds).add(member, score),
+                Form::Large(large) => large.add(member, score),
+            }
+        }
+        set
+    }
+
+    /// Gives the set its large form, in which a packed one's pairs are put.
+    fn make_large(&mut self, thresholds: &Thresholds) -> &mut Large {
+        if let Form::Packed(pairs) = &self.form {
+            self.form = Form::Large(Box::new(Large::of(pairs, thresholds)));
+        }
+        match &mut self.form {
+            Form::Large(large) => large,
+            Form::Packed(_) => unreachable!("it has just been made large"),
         }
     }
 
@@ -391,12 +428,15 @@ impl Typed for SortedSet {
 
 impl Large {
     fn of(pairs: &PackedPairs, thresholds: &Thresholds) -> Large {
-        let roster = Roster::new(thresholds.hash_seeds);
-        let mut large = Large { roster, tree: RankTree::new(), mortals: Mortals::default() };
-        for (member, score) in pairs.iter() {
-            large.upsert(member, |_| Some(score));
-        }
+        let mut large = Large { roster: Roster::new(thresholds.hash_seeds), tree: RankTree::new(), mortals: Mortals::default() };
+        pairs.iter().for_each(|(member, score)| large.add(member, score));
         large
+    }
+
+    /// Adds a member that is not there.
+    fn add(&mut self, member: &[u8], score: Score) {
+        let id = self.roster.insert(self.roster.hash(member), member, score);
+        self.tree.insert(score, id, &self.roster);
     }
 
     fn upsert(&mut self, member: &[u8], decide: impl FnOnce(Option<Score>) -> Option<Score>) -> Outcome {

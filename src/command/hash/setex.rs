@@ -26,9 +26,9 @@ fn is_wanted(cx: &mut Cx<'_>, args: &Args<'_>, options: &Options) -> Result<bool
     if options.key == Condition::Always && options.fields == Condition::Always {
         return Ok(true);
     }
-    let hash = cx.edit_as::<Hash>(args.key(1))?;
+    let hash = cx.check_as::<Hash>(args.key(1))?;
     let mut fields = args.pairs(options.first).take(options.count).map(|(field, _)| field);
-    let has = |field| hash.as_ref().is_some_and(|hash| hash.contains(field));
+    let has = |field| hash.is_some_and(|hash| hash.contains(field));
     Ok(options.key.holds(|| hash.is_some(), || hash.is_some()) && {
         let mut all = fields.clone();
         options.fields.holds(|| fields.any(has), || all.all(has))

@@ -72,6 +72,10 @@ pub(crate) enum Find {
     Range { last: i32, step: usize },
     /// The word at `begin` says how many keys follow it, `step` words apart.
     Counted { step: usize },
+    /// Behind the first `word` from `begin` on: the first half of the rest, of which the second half is what belongs to each key.
+    ///
+    /// `options` are those that may stand before it, with the number of their operands: an operand may be that very word.
+    Behind { word: &'static str, options: &'static [(&'static str, usize)] },
 }
 
 impl KeySpec {
@@ -82,6 +86,11 @@ impl KeySpec {
     /// From `begin` to the last word, every `step`.
     pub(crate) const fn rest(begin: usize, step: usize, access: Access) -> KeySpec {
         KeySpec { begin, find: Find::Range { last: -1, step }, access }
+    }
+
+    /// Behind `word`, which is looked for from `begin` on: see [`Find::Behind`].
+    pub(crate) const fn behind(begin: usize, word: &'static str, options: &'static [(&'static str, usize)], access: Access) -> KeySpec {
+        KeySpec { begin, find: Find::Behind { word, options }, access }
     }
 
     pub(crate) const fn counted(begin: usize, step: usize, access: Access) -> KeySpec {
@@ -410,6 +419,11 @@ impl Spec {
 pub(crate) fn keys_of(spec: &Spec, args: &Args<'_>, mut visit: impl FnMut(usize, Access)) -> Result<(), Fault> {
     for keys in spec.keys {
         let (first, last, step) = match keys.find {
+            Find::Behind { word, options } => {
+                let Some(first) = behind(args, keys.begin, word, options) else { return Err(UNCOUNTED) };
+                let count = args.len().saturating_sub(first) / 2;
+                (first, (first + count).saturating_sub(1), 1)
+            }
             Find::Range { last, step } => {
                 let last = match usize::try_from(last) {
                     Ok(behind) => keys.begin + behind,
@@ -420,12 +434,12 @@ pub(crate) fn keys_of(spec: &Spec, args: &Args<'_>, mut visit: impl FnMut(usize,
             Find::Counted { step } => {
                 let count =
                     number::parse_integer(args.get(keys.begin)).and_then(|count| usize::try_from(count).ok()).filter(|&count| count > 0);
-                let Some(count) = count else { return Err(Fault::Because("ERR Invalid arguments specified for command")) };
+                let Some(count) = count else { return Err(UNCOUNTED) };
                 let first = keys.begin + 1;
                 let last = count.checked_sub(1).and_then(|more| more.checked_mul(step)).and_then(|more| more.checked_add(first));
                 match last {
                     Some(last) if last < args.len() => (first, last, step),
-                    _ => return Err(Fault::Because("ERR Invalid arguments specified for command")),
+                    _ => return Err(UNCOUNTED),
                 }
             }
         };
@@ -436,4 +450,23 @@ pub(crate) fn keys_of(spec: &Spec, args: &Args<'_>, mut visit: impl FnMut(usize,
         }
     }
     Ok(())
+}
+
+/// What COMMAND GETKEYS says of a call whose keys cannot be told.
+const UNCOUNTED: Fault = Fault::Because("ERR Invalid arguments specified for command");
+
+/// The index behind `word`: where the options of the call lead to it. Where they do not, the call is one that its command refuses, and
+/// the first such word from `begin` on is as good as any.
+fn behind(args: &Args<'_>, begin: usize, word: &str, options: &[(&str, usize)]) -> Option<usize> {
+    let mut at = 1;
+    while at < args.len() && !args.is(at, word) {
+        match options.iter().find(|(option, _)| args.is(at, option)) {
+            Some((_, operands)) => at += 1 + operands,
+            None => break,
+        }
+    }
+    if at < args.len() && args.is(at, word) {
+        return Some(at + 1);
+    }
+    (begin..args.len()).find(|at| args.is(*at, word)).map(|at| at + 1)
 }

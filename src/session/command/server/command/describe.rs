@@ -72,12 +72,26 @@ fn key_spec(keys: &KeySpec, reply: &mut Reply<'_>) {
     reply.bulk(b"flags");
     words(reply, keys.access.names());
     reply.bulk(b"begin_search");
-    typed(reply, "index", &[("index", begin)]);
+    match keys.find {
+        Find::Behind { word, .. } => {
+            reply.map(2);
+            reply.bulk(b"type");
+            reply.bulk(b"keyword");
+            reply.bulk(b"spec");
+            reply.map(2);
+            reply.bulk(b"keyword");
+            reply.bulk(word.to_ascii_uppercase().as_bytes());
+            reply.bulk(b"startfrom");
+            reply.integer(begin);
+        }
+        Find::Range { .. } | Find::Counted { .. } => typed(reply, "index", &[("index", begin)]),
+    }
     reply.bulk(b"find_keys");
     match keys.find {
         Find::Range { last, step } => {
             typed(reply, "range", &[("lastkey", i64::from(last)), ("keystep", i64::try_from(step).unwrap_or(1)), ("limit", 0)]);
         }
+        Find::Behind { .. } => typed(reply, "range", &[("lastkey", -1), ("keystep", 1), ("limit", 2)]),
         Find::Counted { step } => {
             typed(reply, "keynum", &[("keynumidx", 0), ("firstkey", 1), ("keystep", i64::try_from(step).unwrap_or(1))]);
         }

@@ -2,11 +2,12 @@
 
 use proptest::prelude::*;
 
+use super::super::stream::ID_BYTES_MAX;
 use super::*;
 
 type Words = Vec<(Vec<u8>, Vec<u8>)>;
 
-impl Stream {
+impl Log {
     /// Looks at every node, and counts again what is counted as it goes.
     fn check(&self) {
         let mut last = None;
@@ -71,7 +72,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn run(steps: &[Step], thresholds: &Thresholds) {
-    let mut stream = Stream::new();
+    let mut stream = Log::new();
     let mut model: Vec<(Id, Words)> = Vec::new();
     let (mut added, mut deleted) = (0, Id::MIN);
     for step in steps {
@@ -208,7 +209,7 @@ fn ids_are_read_as_redis_reads_them() {
 fn new_ids_follow_the_clock_and_never_go_back() {
     let thresholds = Thresholds::default();
     let words = vec![(b"a".to_vec(), b"b".to_vec())];
-    let mut stream = Stream::new();
+    let mut stream = Log::new();
     assert_eq!(stream.add(Id::MIN, &words, &thresholds), Err(Stale), "0-0 is no entry's id");
     assert_eq!(stream.next_id(0), Some(Id { ms: 0, seq: 1 }));
     assert_eq!(stream.next_id_in(0), Some(Id { ms: 0, seq: 1 }));
@@ -231,7 +232,7 @@ fn new_ids_follow_the_clock_and_never_go_back() {
 fn a_stream_kept_short_stays_small() {
     let thresholds = thresholds(0, 0);
     let words = vec![(b"field".to_vec(), vec![b'v'; 100])];
-    let mut stream = Stream::new();
+    let mut stream = Log::new();
     for ms in 1..20_000 {
         stream.add(Id { ms, seq: 0 }, &words, &thresholds).unwrap();
         stream.trim(Trim::MaxLen(50), Precision::Exact);

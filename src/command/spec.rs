@@ -421,8 +421,10 @@ pub(crate) fn keys_of(spec: &Spec, args: &Args<'_>, mut visit: impl FnMut(usize,
         let (first, last, step) = match keys.find {
             Find::Behind { word, options } => {
                 let Some(first) = behind(args, keys.begin, word, options) else { return Err(UNCOUNTED) };
-                let count = args.len().saturating_sub(first) / 2;
-                (first, (first + count).saturating_sub(1), 1)
+                match args.len().saturating_sub(first) / 2 {
+                    0 => return Err(UNCOUNTED),
+                    count => (first, first + count - 1, 1),
+                }
             }
             Find::Range { last, step } => {
                 let last = match usize::try_from(last) {
@@ -469,4 +471,45 @@ fn behind(args: &Args<'_>, begin: usize, word: &str, options: &[(&str, usize)]) 
         return Some(at + 1);
     }
     (begin..args.len()).find(|at| args.is(*at, word)).map(|at| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::Span;
+
+    /// The keys of a call that is written with single spaces.
+    fn keys(spec: &Spec, call: &str) -> Option<Vec<String>> {
+        let mut at = 0;
+        let spans: Vec<Span> = call
+            .split(' ')
+            .map(|word| {
+                let span = Span { start: at, len: word.len() as u32 };
+                at += word.len() as u32 + 1;
+                span
+            })
+            .collect();
+        let args = Args::new(call.as_bytes(), &spans);
+        let mut keys = Vec::new();
+        keys_of(spec, &args, |at, _| keys.push(String::from_utf8_lossy(args.key(at)).into_owned())).ok()?;
+        Some(keys)
+    }
+
+    #[test]
+    fn keys_behind_a_word_are_half_of_the_rest() {
+        const KEYS: &[KeySpec] = &[KeySpec::behind(2, "streams", &[("count", 1), ("group", 2), ("noack", 0)], Access::RO)];
+        let spec = Spec::new("x", Arity::at_least(1), KEYS, Flags::NONE);
+        let found = |call: &str| keys(&spec, call).map(|keys| keys.join(" "));
+        assert_eq!(found("x streams a 0"), Some("a".to_owned()));
+        assert_eq!(found("x COUNT 5 noack STREAMS a b 0 0"), Some("a b".to_owned()));
+        assert_eq!(found("x count 1 group streams c streams a b 0 0"), Some("a b".to_owned()), "an operand is no option");
+        assert_eq!(found("x group g streams streams streams 0"), Some("streams".to_owned()));
+        assert_eq!(found("x streams a b 0"), Some("a".to_owned()), "which the command refuses");
+        assert_eq!(found("x nonsense 1 streams a 0"), Some("a".to_owned()));
+        assert_eq!(found("x count streams a 0"), Some("a".to_owned()));
+        assert_eq!(found("x streams a"), None);
+        assert_eq!(found("x streams"), None);
+        assert_eq!(found("x group streams"), None);
+        assert_eq!(found("x count"), None);
+    }
 }

@@ -82,13 +82,7 @@ fn list(group: &Group, wanted: &Wanted<'_>, now_ms: u64, reply: &mut Reply<'_>) 
     write(group, own, wanted, now_ms, reply);
 }
 
-fn write<'g>(
-    group: &Group,
-    entries: impl Iterator<Item = (Id, &'g Pending)>,
-    wanted: &Wanted<'_>,
-    now_ms: u64,
-    reply: &mut Reply<'_>,
-) {
+fn write<'g>(group: &Group, entries: impl Iterator<Item = (Id, &'g Pending)>, wanted: &Wanted<'_>, now_ms: u64, reply: &mut Reply<'_>) {
     let idle_enough = |pending: &Pending| pending.idle(now_ms) >= wanted.min_idle;
     let entries = entries.take_while(|(id, _)| *id <= wanted.end).filter(|(_, pending)| idle_enough(pending)).take(wanted.count);
     let later = reply.array_later();

@@ -200,7 +200,11 @@ impl<'r, 'b> Account<'r, 'b> {
 }
 
 /// Writes the streams that `each` tells of, which says how many those are; null if it is none.
-fn answer<'b>(wanted: &Wanted<'_>, reply: &mut Reply<'b>, each: impl FnOnce(&mut Account<'_, 'b>) -> Result<usize, Fault>) -> Result<(), Fault> {
+fn answer<'b>(
+    wanted: &Wanted<'_>,
+    reply: &mut Reply<'b>,
+    each: impl FnOnce(&mut Account<'_, 'b>) -> Result<usize, Fault>,
+) -> Result<(), Fault> {
     let before = reply.mark();
     let streams = match reply.protocol() {
         Protocol::Resp2 => reply.array_later(),

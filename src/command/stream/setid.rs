@@ -25,9 +25,6 @@ pub(super) fn xsetid(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         }
     }
     let Some(mut stream) = cx.edit_as::<Stream>(args.key(1))? else { return Err(Fault::NoSuchKey) };
-    if last_id < stream.max_deleted_id() {
-        return Err(Fault::Because("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id"));
-    }
     if let Some(top) = stream.top_id() {
         if last_id < top {
             return Err(Fault::Because("ERR The ID specified in XSETID is smaller than the target stream top item"));

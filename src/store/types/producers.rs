@@ -29,7 +29,7 @@ pub struct Producers {
     /// Names that were ever added, and that came again.
     added: u64,
     repeated: u64,
-    /// Whose names were looked at last for having become too old: each addition looks at one more producer.
+    /// Whose names were looked at last for having become too old: each addition looks at two more producers.
     swept: Box<[u8]>,
     heap: usize,
 }
@@ -121,6 +121,8 @@ impl Producers {
             self.heap -= kept.drop_oldest();
         }
         self.added = self.added.saturating_add(1);
+        // Two for each that may have come: so they go faster than they come.
+        self.sweep(now_ms);
         self.sweep(now_ms);
     }
 

@@ -298,3 +298,6 @@ impl Typed for Stream {
         self.log.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,7 +85,7 @@ impl Log {
 
     /// How many entries were ever added up to `id`, itself included, where that can still be told.
     ///
-    /// It can for ids before all deletions of XDEL, and for the last: what lies between may have lost any number of entries.
+    /// It can for the last id, and, where no deletion of XDEL comes after the first entry, for that and what lies before it.
     pub fn added_up_to(&self, id: Id) -> Option<u64> {
         if self.entries_added == 0 {
             return Some(0);
@@ -94,7 +94,7 @@ impl Log {
         if self.len == 0 && id <= self.last_id {
             return Some(self.entries_added);
         }
-        if (id != Id::MIN && id < self.max_deleted_id) || id > self.last_id {
+        if id > self.last_id {
             return None;
         }
         if id == self.last_id {
@@ -111,15 +111,22 @@ impl Log {
         }
     }
 
-    /// Whether XDEL removed an entry from `start` on, as far as is remembered.
+    /// Whether XDEL removed an entry from `start` on and left others before it, as far as is remembered.
     pub fn has_gaps_from(&self, start: Id) -> bool {
-        self.len > 0 && self.max_deleted_id != Id::MIN && start <= self.max_deleted_id
+        let last_gap = self.max_deleted_id;
+        last_gap != Id::MIN && start <= last_gap && self.first_id().is_some_and(|first| first <= last_gap)
     }
 
     /// Every node: the id it counts from, and the entries in it. The form in which streams are stored elsewhere.
     pub fn iter_nodes(&self) -> impl Iterator<Item = (Id, LogRange<'_>)> {
         self.nodes.iter().map(|(base, node)| {
-            let range = LogRange { nodes: Some(self.nodes.range(*base..=*base)), current: None, start: Id::MIN, end: node.last(*base), reverse: false };
+            let range = LogRange {
+                nodes: Some(self.nodes.range(*base..=*base)),
+                current: None,
+                start: Id::MIN,
+                end: node.last(*base),
+                reverse: false,
+            };
             (*base, range)
         })
     }
@@ -165,7 +172,7 @@ impl Log {
         if let Some(last) = self.nodes.last_entry() {
             let base = *last.key();
             let node = last.into_mut();
-            if node.size().saturating_add(size) < bytes_max && node.entries() < entries_max {
+            if node.size().saturating_add(size) < bytes_max && node.added() < entries_max {
                 open = Some((base, node));
             } else {
                 self.heap -= node.heap_bytes();

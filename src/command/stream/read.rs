@@ -285,7 +285,7 @@ pub(super) fn xreadgroup(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
                         if wanted.count > 0 && left == 0 {
                             return claimed;
                         }
-                        claimed + delivery.new(&mut group, account.room(left), !wanted.no_ack, account)
+                        claimed + delivery.unread(&mut group, account.room(left), !wanted.no_ack, account)
                     }
                 }
             });
@@ -364,7 +364,7 @@ impl Delivery<'_> {
     }
 
     /// What no consumer of the group was delivered yet.
-    fn new(&self, group: &mut Group, limit: usize, acknowledge: bool, account: &mut Account<'_, '_>) -> usize {
+    fn unread(&self, group: &mut Group, limit: usize, acknowledge: bool, account: &mut Account<'_, '_>) -> usize {
         let mut told = 0;
         let Some(start) = group.last_id().next().filter(|_| !account.full) else { return 0 };
         for (id, fields) in self.log.range(start, Id::MAX, false).take(limit) {

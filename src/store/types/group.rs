@@ -10,10 +10,11 @@ use std::ops::{Deref, DerefMut};
 use super::stream::Id;
 use crate::store::memory::size_class;
 
-/// What std's maps take for one of each: rising keys leave their leaves with 6 of 11 places used, and every seventh key above them.
-const PENDING_BYTES: usize = 102;
-const OWN_BYTES: usize = 40;
-const BY_TIME_BYTES: usize = 62;
+/// What std's maps take for one of each, which std does not tell: rising keys leave leaves of 11 places with 6 used, and a seventh key
+/// above each. Measured with 400 000 pending entries: 124 bytes for one and its id in the consumer's set.
+const PENDING_BYTES: usize = 88;
+const OWN_BYTES: usize = 36;
+const BY_TIME_BYTES: usize = 54;
 /// A group or consumer in its map, besides its name: leaves are two thirds full when names come in any order.
 const GROUP_BYTES: usize = size_of::<Group>() * 3 / 2 + 24;
 const CONSUMER_BYTES: usize = size_of::<Consumer>() * 3 / 2 + 24;

@@ -8,7 +8,7 @@ use crate::store::types::stream::Stream;
 
 pub(super) fn xack(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let mut acknowledged = 0;
-    if let Some(mut stream) = cx.edit_as::<Stream>(args.key(1))?
+    if let Some(mut stream) = cx.edit_unwatched_as::<Stream>(args.key(1))?
         && let Some(mut group) = stream.groups_mut().edit(args.get(2))
     {
         // All are read before the first is settled: a bad one among them changes nothing.
@@ -58,7 +58,7 @@ pub(super) fn xnack(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
     }
     let asked = asked.ok_or(Fault::Syntax)?;
     let (key, name) = (args.key(1), args.get(2));
-    let Some(mut stream) = cx.edit_as::<Stream>(key)? else { return Err(group::no_key_or_group(key, name)) };
+    let Some(mut stream) = cx.edit_unwatched_as::<Stream>(key)? else { return Err(group::no_key_or_group(key, name)) };
     let (log, groups) = stream.parts();
     let Some(mut group) = groups.edit(name) else { return Err(group::no_key_or_group(key, name)) };
     let mut released = 0;

@@ -70,7 +70,7 @@ fn claimed(id: Id, fields: Fields<'_>, just_ids: bool, reply: &mut Reply<'_>) {
 
 pub(super) fn xclaim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let (key, name, now) = (args.key(1), args.get(2), cx.now.0);
-    let Some(mut stream) = cx.edit_as::<Stream>(key)? else { return Err(group::no_key_or_group(key, name)) };
+    let Some(mut stream) = cx.edit_unwatched_as::<Stream>(key)? else { return Err(group::no_key_or_group(key, name)) };
     let (log, groups) = stream.parts();
     let Some(mut group) = groups.edit(name) else { return Err(group::no_key_or_group(key, name)) };
     let min_idle = min_idle(args.get(4), "ERR Invalid min-idle-time argument for XCLAIM")?;
@@ -142,7 +142,7 @@ pub(super) fn xautoclaim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
             return Err(Fault::Syntax);
         }
     }
-    let Some(mut stream) = cx.edit_as::<Stream>(key)? else { return Err(group::no_key_or_group(key, name)) };
+    let Some(mut stream) = cx.edit_unwatched_as::<Stream>(key)? else { return Err(group::no_key_or_group(key, name)) };
     let (log, groups) = stream.parts();
     let Some(mut group) = groups.edit(name) else { return Err(group::no_key_or_group(key, name)) };
 

@@ -47,13 +47,21 @@ impl Wanted {
 pub(super) fn create(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let wanted = Wanted::read(args, true)?;
     let (key, name) = (args.key(2), args.get(3));
-    let last_id = match cx.edit_as::<Stream>(key)? {
-        None if !wanted.make_stream => return Err(Fault::Because(NO_KEY)),
-        _ if args.len() > CREATE_WORDS_MAX => return Err(misused(args)),
-        stream => place(args.get(4), stream.map(|stream| stream.last_id()))?,
+    let existing = cx.edit_unwatched_as::<Stream>(key)?;
+    if existing.is_none() && !wanted.make_stream {
+        return Err(Fault::Because(NO_KEY));
+    }
+    if args.len() > CREATE_WORDS_MAX {
+        return Err(misused(args));
+    }
+    let last_id = place(args.get(4), existing.as_ref().map(|stream| stream.last_id()))?;
+    let is_there = existing.is_some();
+    drop(existing);
+    // There is no fault to come that would leave a new stream behind.
+    let mut stream = match is_there {
+        true => cx.edit_unwatched_as(key)?.ok_or(Fault::NoSuchKey)?,
+        false => cx.create_as(key, Stream::new)?,
     };
-    // There is no fault to come that would leave a stream behind.
-    let mut stream = cx.create_as(key, Stream::new)?;
     if !stream.groups_mut().add(name, Group::new(last_id, wanted.entries_read)) {
         return Err(Fault::Because("BUSYGROUP Consumer Group name already exists"));
     }
@@ -115,7 +123,7 @@ pub(super) fn delconsumer(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_
 
 /// The stream at a key that must be there.
 fn existing<'c>(cx: &'c mut Cx<'_>, key: &[u8]) -> Result<Guard<'c, Stream>, Fault> {
-    cx.edit_as::<Stream>(key)?.ok_or(Fault::Because(NO_KEY))
+    cx.edit_unwatched_as::<Stream>(key)?.ok_or(Fault::Because(NO_KEY))
 }
 
 /// Where a group begins to read: behind an id, or behind all there is.

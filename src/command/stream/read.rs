@@ -265,7 +265,7 @@ pub(super) fn xreadgroup(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
     answer(&wanted, reply, |account| {
         let mut streams = 0;
         for (key, word) in wanted.streams(args) {
-            let Some(mut stream) = cx.edit_as::<Stream>(key)? else { continue };
+            let Some(mut stream) = cx.edit_unwatched_as::<Stream>(key)? else { continue };
             let (log, groups) = stream.parts();
             let Some(mut group) = groups.edit(name) else { continue };
             let (seat, is_new) = group.join(consumer, now);

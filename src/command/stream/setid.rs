@@ -24,7 +24,7 @@ pub(super) fn xsetid(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
             return Err(Fault::Syntax);
         }
     }
-    let Some(mut stream) = cx.edit_as::<Stream>(args.key(1))? else { return Err(Fault::NoSuchKey) };
+    let Some(mut stream) = cx.edit_unwatched_as::<Stream>(args.key(1))? else { return Err(Fault::NoSuchKey) };
     if let Some(top) = stream.top_id() {
         if last_id < top {
             return Err(Fault::Because("ERR The ID specified in XSETID is smaller than the target stream top item"));
@@ -60,7 +60,7 @@ pub(super) fn xcfgset(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
     if duration.is_none() && names.is_none() {
         return Err(Fault::Syntax);
     }
-    let Some(mut stream) = cx.edit_as::<Stream>(args.key(1))? else { return Err(Fault::NoSuchKey) };
+    let Some(mut stream) = cx.edit_unwatched_as::<Stream>(args.key(1))? else { return Err(Fault::NoSuchKey) };
     stream.producers_mut().configure(duration, names);
     drop(stream);
     cx.changed(1);

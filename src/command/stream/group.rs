@@ -79,7 +79,8 @@ pub(super) fn setid(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
     if args.len() > SETID_WORDS_MAX {
         return Err(misused(args));
     }
-    let last_id = place(args.get(4), Some(top))?;
+    // Unlike CREATE it takes `-` and `+` for the lowest and the highest.
+    let last_id = if args.get(4) == b"$" { top } else { ids::id(args.get(4), 0)? };
     group.set_progress(last_id, wanted.entries_read);
     drop(group);
     drop(stream);

@@ -13,6 +13,9 @@ pub(crate) struct Row {
     pub(crate) spec: Spec,
     pub(crate) run: Run,
     pub(crate) spread: Spread,
+    /// Says of a call whether it looks at keys that its words do not name, so that it needs every shard (SORT's patterns). A row that has
+    /// this has no single key, or routing would not ask.
+    pub(crate) beyond: Option<fn(&Args<'_>) -> bool>,
 }
 
 /// What is known about a command, data or session.
@@ -66,7 +69,7 @@ pub(crate) struct KeySpec {
 }
 
 /// How the keys go on from `begin`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Find {
     /// Up to `last` (relative to `begin`; negative counts from the last word, -1 being it), every `step` words.
     Range { last: i32, step: usize },
@@ -75,7 +78,11 @@ pub(crate) enum Find {
     /// Behind the first `word` from `begin` on: the first half of the rest, of which the second half is what belongs to each key.
     ///
     /// `options` are those that may stand before it, with the number of their operands: an operand may be that very word.
-    Behind { word: &'static str, options: &'static [(&'static str, usize)] },
+    Halved { word: &'static str, options: &'static [(&'static str, usize)] },
+    /// COMMAND cannot say. `at` finds the word of a call that is one, if any is; without it the keys are not among the words at all.
+    Unknown { at: Option<fn(&Args<'_>) -> Option<usize>> },
+    /// The key follows this word, wherever from `begin` on it stands.
+    Behind { word: &'static str },
 }
 
 impl KeySpec {
@@ -88,13 +95,25 @@ impl KeySpec {
         KeySpec { begin, find: Find::Range { last: -1, step }, access }
     }
 
-    /// Behind `word`, which is looked for from `begin` on: see [`Find::Behind`].
-    pub(crate) const fn behind(begin: usize, word: &'static str, options: &'static [(&'static str, usize)], access: Access) -> KeySpec {
-        KeySpec { begin, find: Find::Behind { word, options }, access }
+    /// Behind `word`, which is looked for from `begin` on: see [`Find::Halved`].
+    pub(crate) const fn halved(begin: usize, word: &'static str, options: &'static [(&'static str, usize)], access: Access) -> KeySpec {
+        KeySpec { begin, find: Find::Halved { word, options }, access }
     }
 
     pub(crate) const fn counted(begin: usize, step: usize, access: Access) -> KeySpec {
         KeySpec { begin, find: Find::Counted { step }, access }
+    }
+
+    /// The word behind `word`, which is looked for from `begin` on (GEORADIUS .. STORE key).
+    pub(crate) const fn behind(word: &'static str, begin: usize, access: Access) -> KeySpec {
+        KeySpec { begin, find: Find::Behind { word }, access }
+    }
+}
+
+impl KeySpec {
+    /// A key whose place COMMAND cannot tell.
+    pub(crate) const fn unknown(access: Access, at: Option<fn(&Args<'_>) -> Option<usize>>) -> KeySpec {
+        KeySpec { begin: 0, find: Find::Unknown { at }, access }
     }
 }
 
@@ -314,12 +333,12 @@ pub(crate) enum Join {
 
 /// A row that changes data.
 pub(crate) const fn write(name: &'static str, arity: Arity, keys: &'static [KeySpec], run: Run) -> Row {
-    Row { spec: Spec::new(name, arity, keys, Flags::WRITE), run, spread: Spread::No }
+    Row { spec: Spec::new(name, arity, keys, Flags::WRITE), run, spread: Spread::No, beyond: None }
 }
 
 /// A row that only reads.
 pub(crate) const fn read(name: &'static str, arity: Arity, keys: &'static [KeySpec], run: Run) -> Row {
-    Row { spec: Spec::new(name, arity, keys, Flags::READONLY), run, spread: Spread::No }
+    Row { spec: Spec::new(name, arity, keys, Flags::READONLY), run, spread: Spread::No, beyond: None }
 }
 
 impl std::fmt::Debug for Row {
@@ -353,6 +372,12 @@ impl Row {
 
     pub(crate) const fn spread(mut self, spread: Spread) -> Row {
         self.spread = spread;
+        self
+    }
+
+    /// It may look at keys that its words do not name: see [`Row::beyond`].
+    pub(crate) const fn beyond(mut self, beyond: fn(&Args<'_>) -> bool) -> Row {
+        self.beyond = Some(beyond);
         self
     }
 
@@ -423,7 +448,7 @@ impl Spec {
 pub(crate) fn keys_of(spec: &Spec, args: &Args<'_>, mut visit: impl FnMut(usize, Access)) -> Result<(), Fault> {
     for keys in spec.keys {
         let (first, last, step) = match keys.find {
-            Find::Behind { word, options } => {
+            Find::Halved { word, options } => {
                 let Some(first) = behind(args, keys.begin, word, options) else { return Err(UNCOUNTED) };
                 match args.len().saturating_sub(first) / 2 {
                     0 => return Err(UNCOUNTED),
@@ -447,6 +472,18 @@ pub(crate) fn keys_of(spec: &Spec, args: &Args<'_>, mut visit: impl FnMut(usize,
                     Some(last) if last < args.len() => (first, last, step),
                     _ => return Err(UNCOUNTED),
                 }
+            }
+            Find::Unknown { at } => {
+                if let Some(at) = at.and_then(|at| at(args)) {
+                    visit(at, keys.access);
+                }
+                continue;
+            }
+            // Every time it is said: the command takes the last, and must find borrowed whatever it takes.
+            Find::Behind { word } => {
+                let said = (keys.begin..args.len().saturating_sub(1)).filter(|&at| args.get(at).eq_ignore_ascii_case(word.as_bytes()));
+                said.for_each(|at| visit(at + 1, keys.access));
+                continue;
             }
         };
         let mut at = first;
@@ -501,7 +538,7 @@ mod tests {
 
     #[test]
     fn keys_behind_a_word_are_half_of_the_rest() {
-        const KEYS: &[KeySpec] = &[KeySpec::behind(2, "streams", &[("count", 1), ("group", 2), ("noack", 0)], Access::RO)];
+        const KEYS: &[KeySpec] = &[KeySpec::halved(2, "streams", &[("count", 1), ("group", 2), ("noack", 0)], Access::RO)];
         let spec = Spec::new("x", Arity::at_least(1), KEYS, Flags::NONE);
         let found = |call: &str| keys(&spec, call).map(|keys| keys.join(" "));
         assert_eq!(found("x streams a 0"), Some("a".to_owned()));

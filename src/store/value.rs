@@ -3,7 +3,8 @@
 use std::any::Any;
 
 use super::memory::size_class;
-use super::types::{Hash, List, Set, SortedSet, Stream};
+use super::types::{Hash, List, Perishable, Set, SortedSet, Stream};
+use crate::time::UnixMillis;
 
 /// What TYPE answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +119,7 @@ fn boxed_bytes<T: Typed>(collection: &T) -> usize {
     size_class(size_of::<T>()).saturating_add(collection.heap_bytes())
 }
 
-/// A value that an entry holds by way of a box.
+/// A value that is more than bytes or a number: a long text or a collection.
 #[derive(Clone, Copy)]
 pub(super) enum Boxed<'a> {
     Text(&'a Vec<u8>),
@@ -144,6 +145,27 @@ impl<'a> Boxed<'a> {
         collection.downcast_ref()
     }
 
+    /// The earliest deadline of any of its members.
+    #[inline]
+    pub(super) fn next_deadline(self) -> Option<UnixMillis> {
+        match self {
+            Boxed::Set(set) => set.earliest(),
+            Boxed::SortedSet(set) => set.earliest(),
+            Boxed::Hash(hash) => hash.earliest(),
+            Boxed::Text(_) | Boxed::List(_) | Boxed::Stream(_) => None,
+        }
+    }
+
+    /// Whether the deadlines of all its members have passed.
+    pub(super) fn are_all_due(self, now: UnixMillis) -> bool {
+        match self {
+            Boxed::Set(set) => set.are_all_due(now),
+            Boxed::SortedSet(set) => set.are_all_due(now),
+            Boxed::Hash(hash) => hash.are_all_due(now),
+            Boxed::Text(_) | Boxed::List(_) | Boxed::Stream(_) => false,
+        }
+    }
+
     pub(super) fn encoding(self) -> &'static str {
         match self {
             Boxed::Text(_) => "raw",
@@ -166,13 +188,14 @@ impl<'a> Boxed<'a> {
         }
     }
 
+    /// What it owns beyond the entry, its box included if it has one there.
     pub(super) fn heap_bytes(self) -> usize {
         match self {
             Boxed::Text(text) => size_class(size_of::<Vec<u8>>()) + size_class(text.capacity()),
-            Boxed::List(list) => boxed_bytes(list),
-            Boxed::Set(set) => boxed_bytes(set),
+            Boxed::List(list) => list.heap_bytes(),
+            Boxed::Set(set) => set.heap_bytes(),
             Boxed::SortedSet(set) => boxed_bytes(set),
-            Boxed::Hash(hash) => boxed_bytes(hash),
+            Boxed::Hash(hash) => hash.heap_bytes(),
             Boxed::Stream(stream) => boxed_bytes(stream),
         }
     }
@@ -211,6 +234,12 @@ pub trait Typed: Sized + 'static {
     fn into_value(self: Box<Self>) -> Value;
     fn heap_bytes(&self) -> usize;
     fn is_empty(&self) -> bool;
+
+    /// The earliest deadline of any of its members.
+    #[inline]
+    fn next_deadline(&self) -> Option<UnixMillis> {
+        None
+    }
 }
 
 /// The longest text kept inside the entry; a longer one is a `Vec` of its own, which can grow without its key.
@@ -221,7 +250,7 @@ pub(super) enum Content<'t> {
     Integer(i64),
     /// At most [`INLINE_TEXT_MAX`] bytes.
     Text(&'t [u8]),
-    /// Anything that has a box of its own: a longer text or a collection.
+    /// A longer text or a collection.
     Boxed(Value),
 }
 

@@ -25,9 +25,9 @@ const READ_SECOND: &[KeySpec] = &[KeySpec::at(2, Access::RO.and(Access::ACCESS))
 const INSERT_SECOND: &[KeySpec] = &[KeySpec::at(2, Access::RW.and(Access::INSERT))];
 const UPDATE_SECOND: &[KeySpec] = &[KeySpec::at(2, Access::RW.and(Access::UPDATE))];
 const DELETE_SECOND: &[KeySpec] = &[KeySpec::at(2, Access::RW.and(Access::DELETE))];
-const STREAMS: &[KeySpec] = &[KeySpec::behind(1, "streams", read::OPTIONS, Access::RO.and(Access::ACCESS))];
+const STREAMS: &[KeySpec] = &[KeySpec::halved(1, "STREAMS", read::OPTIONS, Access::RO.and(Access::ACCESS))];
 /// The group may be called like the option.
-const STREAMS_OF_GROUP: &[KeySpec] = &[KeySpec::behind(4, "streams", read::OPTIONS, Access::RO.and(Access::ACCESS))];
+const STREAMS_OF_GROUP: &[KeySpec] = &[KeySpec::halved(4, "STREAMS", read::OPTIONS, Access::RO.and(Access::ACCESS))];
 
 const VARYING: &[&str] = &["nondeterministic_output"];
 

@@ -156,6 +156,22 @@ impl<T: Item> Table<T> {
         Some(result)
     }
 
+    /// The hash of a key, for who keeps hashes in the place of keys.
+    pub fn hash_of(&self, key: &[u8]) -> u64 {
+        self.hash(key)
+    }
+
+    /// Whether an item of that hash is one that is looked for.
+    pub fn contains_where(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> bool {
+        self.find_where(hash, is_it).is_some()
+    }
+
+    /// Takes out an item of that hash that is one that is looked for.
+    pub fn remove_where(&mut self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<T> {
+        let (bucket, index) = self.find_where(hash, is_it)?;
+        Some(self.remove_at(bucket, index))
+    }
+
     /// Adds an item whose key is not in the table.
     pub fn insert_new(&mut self, item: T) {
         let hash = self.hash(item.key());
@@ -235,6 +251,15 @@ impl<T: Item> Table<T> {
             }
         }
         None
+    }
+
+    fn find_where(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<(usize, usize)> {
+        let number = self.bucket_of(hash);
+        let bucket = &self.buckets[number];
+        let tag = tag_of(hash);
+        let mut tagged = bucket.tags.iter().zip(&bucket.items).enumerate().filter(|(_, (other, _))| **other == tag);
+        let index = tagged.find(|(_, (_, item))| is_it(item) && self.hash(item.key()) == hash).map(|(index, _)| index)?;
+        Some((number, index))
     }
 
     fn pick(&self, seed: u64) -> Option<(usize, usize)> {

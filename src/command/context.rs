@@ -191,6 +191,19 @@ impl<'a> Cx<'a> {
         }
     }
 
+    /// As [`Cx::edit_as`], for changes that who watches the key is not told of: those of a stream's groups, in Redis too.
+    pub(crate) fn edit_unwatched_as<T: Typed>(&mut self, key: &[u8]) -> Result<Option<Guard<'_, T>>, Fault> {
+        let (touches, now, limits, database) = (self.touches, self.now, self.limits, self.database);
+        self.drop_if_due(database, key);
+        let (hash, data) = locate(&mut self.reach, database, key);
+        let Some(mut entry) = data.find_mut(hash, key) else { return Ok(None) };
+        if touches {
+            let access = limits.touched(entry.access(), now);
+            entry.set_access(access);
+        }
+        entry.into_guard::<T>().map(Some).ok_or(Fault::WrongType)
+    }
+
     /// The collection at a key, to be changed; an empty one from `make` if the key is missing.
     ///
     /// A command that may leave it empty calls [`Cx::drop_if_empty`] afterwards.

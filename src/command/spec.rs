@@ -75,6 +75,10 @@ pub(crate) enum Find {
     Range { last: i32, step: usize },
     /// The word at `begin` says how many keys follow it, `step` words apart.
     Counted { step: usize },
+    /// Behind the first `word` from `begin` on: the first half of the rest, of which the second half is what belongs to each key.
+    ///
+    /// `options` are those that may stand before it, with the number of their operands: an operand may be that very word.
+    Halved { word: &'static str, options: &'static [(&'static str, usize)] },
     /// COMMAND cannot say. `at` finds the word of a call that is one, if any is; without it the keys are not among the words at all.
     Unknown { at: Option<fn(&Args<'_>) -> Option<usize>> },
     /// The key follows this word, wherever from `begin` on it stands.
@@ -89,6 +93,11 @@ impl KeySpec {
     /// From `begin` to the last word, every `step`.
     pub(crate) const fn rest(begin: usize, step: usize, access: Access) -> KeySpec {
         KeySpec { begin, find: Find::Range { last: -1, step }, access }
+    }
+
+    /// Behind `word`, which is looked for from `begin` on: see [`Find::Halved`].
+    pub(crate) const fn halved(begin: usize, word: &'static str, options: &'static [(&'static str, usize)], access: Access) -> KeySpec {
+        KeySpec { begin, find: Find::Halved { word, options }, access }
     }
 
     pub(crate) const fn counted(begin: usize, step: usize, access: Access) -> KeySpec {
@@ -439,6 +448,13 @@ impl Spec {
 pub(crate) fn keys_of(spec: &Spec, args: &Args<'_>, mut visit: impl FnMut(usize, Access)) -> Result<(), Fault> {
     for keys in spec.keys {
         let (first, last, step) = match keys.find {
+            Find::Halved { word, options } => {
+                let Some(first) = behind(args, keys.begin, word, options) else { return Err(UNCOUNTED) };
+                match args.len().saturating_sub(first) / 2 {
+                    0 => return Err(UNCOUNTED),
+                    count => (first, first + count - 1, 1),
+                }
+            }
             Find::Range { last, step } => {
                 let last = match usize::try_from(last) {
                     Ok(behind) => keys.begin + behind,
@@ -449,12 +465,12 @@ pub(crate) fn keys_of(spec: &Spec, args: &Args<'_>, mut visit: impl FnMut(usize,
             Find::Counted { step } => {
                 let count =
                     number::parse_integer(args.get(keys.begin)).and_then(|count| usize::try_from(count).ok()).filter(|&count| count > 0);
-                let Some(count) = count else { return Err(Fault::Because("ERR Invalid arguments specified for command")) };
+                let Some(count) = count else { return Err(UNCOUNTED) };
                 let first = keys.begin + 1;
                 let last = count.checked_sub(1).and_then(|more| more.checked_mul(step)).and_then(|more| more.checked_add(first));
                 match last {
                     Some(last) if last < args.len() => (first, last, step),
-                    _ => return Err(Fault::Because("ERR Invalid arguments specified for command")),
+                    _ => return Err(UNCOUNTED),
                 }
             }
             Find::Unknown { at } => {
@@ -477,4 +493,64 @@ pub(crate) fn keys_of(spec: &Spec, args: &Args<'_>, mut visit: impl FnMut(usize,
         }
     }
     Ok(())
+}
+
+/// What COMMAND GETKEYS says of a call whose keys cannot be told.
+const UNCOUNTED: Fault = Fault::Because("ERR Invalid arguments specified for command");
+
+/// The index behind `word`: where the options of the call lead to it. Where they do not, the call is one that its command refuses, and
+/// the first such word from `begin` on is as good as any.
+fn behind(args: &Args<'_>, begin: usize, word: &str, options: &[(&str, usize)]) -> Option<usize> {
+    let mut at = 1;
+    while at < args.len() && !args.is(at, word) {
+        match options.iter().find(|(option, _)| args.is(at, option)) {
+            Some((_, operands)) => at += 1 + operands,
+            None => break,
+        }
+    }
+    if at < args.len() && args.is(at, word) {
+        return Some(at + 1);
+    }
+    (begin..args.len()).find(|at| args.is(*at, word)).map(|at| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::Span;
+
+    /// The keys of a call that is written with single spaces.
+    fn keys(spec: &Spec, call: &str) -> Option<Vec<String>> {
+        let mut at = 0;
+        let spans: Vec<Span> = call
+            .split(' ')
+            .map(|word| {
+                let span = Span { start: at, len: word.len() as u32 };
+                at += word.len() as u32 + 1;
+                span
+            })
+            .collect();
+        let args = Args::new(call.as_bytes(), &spans);
+        let mut keys = Vec::new();
+        keys_of(spec, &args, |at, _| keys.push(String::from_utf8_lossy(args.key(at)).into_owned())).ok()?;
+        Some(keys)
+    }
+
+    #[test]
+    fn keys_behind_a_word_are_half_of_the_rest() {
+        const KEYS: &[KeySpec] = &[KeySpec::halved(2, "streams", &[("count", 1), ("group", 2), ("noack", 0)], Access::RO)];
+        let spec = Spec::new("x", Arity::at_least(1), KEYS, Flags::NONE);
+        let found = |call: &str| keys(&spec, call).map(|keys| keys.join(" "));
+        assert_eq!(found("x streams a 0"), Some("a".to_owned()));
+        assert_eq!(found("x COUNT 5 noack STREAMS a b 0 0"), Some("a b".to_owned()));
+        assert_eq!(found("x count 1 group streams c streams a b 0 0"), Some("a b".to_owned()), "an operand is no option");
+        assert_eq!(found("x group g streams streams streams 0"), Some("streams".to_owned()));
+        assert_eq!(found("x streams a b 0"), Some("a".to_owned()), "which the command refuses");
+        assert_eq!(found("x nonsense 1 streams a 0"), Some("a".to_owned()));
+        assert_eq!(found("x count streams a 0"), Some("a".to_owned()));
+        assert_eq!(found("x streams a"), None);
+        assert_eq!(found("x streams"), None);
+        assert_eq!(found("x group streams"), None);
+        assert_eq!(found("x count"), None);
+    }
 }

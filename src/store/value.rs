@@ -94,7 +94,7 @@ impl Value {
             Value::Set(set) => set.len(),
             Value::SortedSet(set) => set.len(),
             Value::Hash(hash) => hash.len(),
-            Value::Stream(stream) => stream.len(),
+            Value::Stream(stream) => stream.weight(),
         };
         elements > HEAVY_ELEMENTS || self.heap_bytes() > HEAVY_BYTES
     }

@@ -47,6 +47,10 @@ const ONLY_OURS: &[&str] = &[
     "zexpiretime",
     "zpexpiretime",
     "zpersist",
+    "xackdel",
+    "xcfgset",
+    "xdelex",
+    "xnack",
 ];
 
 /// Fields of a description: the numbers by which Redis's documentation counts them. Tips, the 8th, are free to differ: later versions have

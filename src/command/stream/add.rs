@@ -1,15 +1,21 @@
 //! XADD: an entry under an id of the caller's or of the clock's, and perhaps fewer old ones.
+//!
+//! With IDMP or IDMPAUTO the caller names himself and the entry: one that was added already is not added again.
 
 use super::ids;
 use super::trim::Trimming;
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Cx, Fault, Options};
 use crate::resp::Reply;
 use crate::store::Guard;
+use crate::store::types::producers;
 use crate::store::types::stream::{ID_BYTES_MAX, Id, Stream};
 
 const NOT_ABOVE_ZERO: &str = "ERR The ID specified in XADD must be greater than 0-0";
 const NOT_ABOVE_LAST: &str = "ERR The ID specified in XADD is equal or smaller than the target stream top item";
 const EXHAUSTED: &str = "ERR The stream has exhausted the last possible ID, unable to add more items";
+const NAMED_WITH_ID: &str = "ERR IDMP and IDMPAUTO can only be used with an id that is generated, *";
+const NAMED_TWICE: &str = "ERR syntax error, IDMP and IDMPAUTO can be given only once";
+const NAMELESS: &str = "ERR The producer ID and the idempotent ID must not be empty";
 const TOO_LARGE: &str = "ERR Elements are too large to be stored";
 
 /// Fields and values of one entry together, as in Redis.
@@ -23,6 +29,31 @@ enum Asked {
     /// `ms-*`
     In(u64),
     Exactly(Id),
+}
+
+/// How the caller named the entry.
+#[derive(Clone, Copy, Debug)]
+enum Named<'a> {
+    By(&'a [u8], &'a [u8]),
+    /// By what it holds.
+    Itself(&'a [u8]),
+}
+
+impl<'a> Named<'a> {
+    /// IDMP or IDMPAUTO with their operands, if `word` is one of them and they follow it.
+    fn option(word: &[u8], options: &mut Options<'a>) -> Result<Option<Named<'a>>, Fault> {
+        let named = if word.eq_ignore_ascii_case(b"idmp") && options.left() > 1 {
+            Named::By(options.operand()?, options.operand()?)
+        } else if word.eq_ignore_ascii_case(b"idmpauto") && options.left() > 0 {
+            Named::Itself(options.operand()?)
+        } else {
+            return Ok(None);
+        };
+        match named {
+            Named::By(b"", _) | Named::By(_, b"") | Named::Itself(b"") => Err(Fault::Because(NAMELESS)),
+            _ => Ok(Some(named)),
+        }
+    }
 }
 
 impl Asked {
@@ -48,7 +79,7 @@ impl Asked {
 }
 
 pub(super) fn xadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-    let (mut trimming, mut asked, mut must_exist) = (Trimming::default(), None, false);
+    let (mut trimming, mut asked, mut must_exist, mut named) = (Trimming::default(), None, false, None);
     let mut options = args.options(2);
     while let Some(word) = options.next() {
         if word == b"*" {
@@ -58,17 +89,25 @@ pub(super) fn xadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
         } else if word.eq_ignore_ascii_case(b"nomkstream") {
             must_exist = true;
             continue;
+        } else if let Some(name) = Named::option(word, &mut options)? {
+            if named.replace(name).is_some() {
+                return Err(Fault::Because(NAMED_TWICE));
+            }
+            continue;
         } else {
             asked = Some(Asked::read(word)?);
         }
         break;
     }
     let thresholds = cx.thresholds();
-    let trim = trimming.settle(thresholds)?;
+    let trim = trimming.settle(thresholds, false)?;
     let words = options.left();
     let Some(asked) = asked.filter(|_| words > 0 && words.is_multiple_of(2)) else { return Err(Fault::Arity("xadd")) };
     if matches!(asked, Asked::Exactly(Id::MIN)) {
         return Err(Fault::Because(NOT_ABOVE_ZERO));
+    }
+    if named.is_some() && !matches!(asked, Asked::Any) {
+        return Err(Fault::Because(NAMED_WITH_ID));
     }
     let fields = args.pairs(options.position());
     if args.from(options.position()).map(<[u8]>::len).fold(0, usize::saturating_add) > ENTRY_BYTES_MAX {
@@ -80,11 +119,29 @@ pub(super) fn xadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
         reply.null();
         return Ok(());
     };
+    let hash;
+    let named = match named {
+        Some(Named::By(producer, name)) => Some((producer, name)),
+        Some(Named::Itself(producer)) => {
+            hash = producers::name_of(fields.clone());
+            Some((producer, hash.as_slice()))
+        }
+        None => None,
+    };
+    if let Some((producer, name)) = named
+        && let Some(id) = stream.producers_mut().find(producer, name, now.0)
+    {
+        reply.bulk(id.write(&mut [0; ID_BYTES_MAX]));
+        return Ok(());
+    }
     // A new stream refuses nothing that is above 0-0, so that none is left behind without an entry.
     let id = asked.choose(&stream, now.0)?;
     stream.append(id, fields, thresholds).map_err(|_| Fault::Because(NOT_ABOVE_LAST))?;
-    if let Some((keep, precision)) = trim {
-        stream.trim(keep, precision);
+    if let Some(cut) = trim {
+        cut.apply(&mut stream);
+    }
+    if let Some((producer, name)) = named {
+        stream.producers_mut().remember(producer, name, id, now.0);
     }
     drop(stream);
     cx.changed(1);

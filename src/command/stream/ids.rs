@@ -1,7 +1,8 @@
 //! Ids of entries as clients write them: `ms-seq`, `ms`, and what stands for the ends of a stream or of a range.
 
-use crate::command::Fault;
-use crate::store::types::stream::Id;
+use crate::command::{Args, Fault, Options};
+use crate::resp::{Reply, number};
+use crate::store::types::stream::{ID_BYTES_MAX, Id};
 
 /// More than any id takes; Redis refuses what is longer before it looks.
 const WORD_BYTES_MAX: usize = 127;
@@ -41,4 +42,25 @@ pub(super) fn last_of_range(word: &[u8]) -> Result<Id, Fault> {
         }
         _ => id(word, u64::MAX),
     }
+}
+
+/// Writes an id as clients see it.
+#[inline]
+pub(super) fn write(id: Id, reply: &mut Reply<'_>) {
+    reply.bulk(id.write(&mut [0; ID_BYTES_MAX]));
+}
+
+/// The words from `at` on, each of which is an id.
+pub(super) fn all(args: &Args<'_>, at: usize) -> Result<Vec<Id>, Fault> {
+    args.from(at).map(|word| strict_id(word, 0)).collect()
+}
+
+/// The words of an IDS block, behind IDS itself: how many, and so many ids. Moves the cursor behind them.
+pub(super) fn block(options: &mut Options<'_>) -> Result<Vec<Id>, Fault> {
+    let count = number::parse_integer(options.operand()?).and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0);
+    let count = count.ok_or(Fault::Because("ERR Number of IDs must be a positive integer"))?;
+    if count > options.left() {
+        return Err(Fault::Because("ERR The `numids` parameter must match the number of arguments"));
+    }
+    (0..count).map(|_| strict_id(options.operand()?, 0)).collect()
 }

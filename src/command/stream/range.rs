@@ -1,12 +1,21 @@
-//! Reading a stream: XRANGE and XLEN.
+//! Reading a stream: XRANGE, XREVRANGE and XLEN.
 
 use super::ids;
 use crate::command::{Args, Cx, Fault, answer};
 use crate::resp::Reply;
-use crate::store::types::stream::{Fields, ID_BYTES_MAX, Id, Stream};
+use crate::store::types::stream::{Fields, Id, Stream};
 
 pub(super) fn xrange(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let (start, end) = (ids::first_of_range(args.get(2))?, ids::last_of_range(args.get(3))?);
+    range(cx, args, start, end, false, reply)
+}
+
+pub(super) fn xrevrange(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let (start, end) = (ids::first_of_range(args.get(3))?, ids::last_of_range(args.get(2))?);
+    range(cx, args, start, end, true, reply)
+}
+
+fn range(cx: &mut Cx<'_>, args: &Args<'_>, start: Id, end: Id, reverse: bool, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let mut count = None;
     let mut options = args.options(4);
     while let Some(word) = options.next() {
@@ -26,7 +35,7 @@ pub(super) fn xrange(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     }
     let later = reply.array_later();
     let mut told = 0;
-    for (id, fields) in stream.range(start, end, false).take(count.unwrap_or(usize::MAX)) {
+    for (id, fields) in stream.range(start, end, reverse).take(count.unwrap_or(usize::MAX)) {
         entry(id, fields, reply);
         told += 1;
     }
@@ -35,9 +44,16 @@ pub(super) fn xrange(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
 }
 
 /// An entry as clients see it: its id, and its fields and values in one array.
-fn entry(id: Id, fields: Fields<'_>, reply: &mut Reply<'_>) {
+#[inline]
+pub(super) fn entry(id: Id, fields: Fields<'_>, reply: &mut Reply<'_>) {
     reply.array(2);
-    reply.bulk(id.write(&mut [0; ID_BYTES_MAX]));
+    ids::write(id, reply);
+    contents(fields, reply);
+}
+
+/// Its fields and values alone.
+#[inline]
+pub(super) fn contents(fields: Fields<'_>, reply: &mut Reply<'_>) {
     reply.array(fields.len() * 2);
     for (field, value) in fields {
         reply.bulk(field);
@@ -46,6 +62,6 @@ fn entry(id: Id, fields: Fields<'_>, reply: &mut Reply<'_>) {
 }
 
 pub(super) fn xlen(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-    answer::count(cx.read_as::<Stream>(args.key(1))?.map_or(0, Stream::len), reply);
+    answer::count(cx.read_as::<Stream>(args.key(1))?.map_or(0, |stream| stream.len()), reply);
     Ok(())
 }

@@ -1,13 +1,14 @@
-//! The options that say what to keep of a stream: MAXLEN and MINID, exactly or in whole nodes, with a LIMIT.
+//! XTRIM, and the options it shares with XADD: what to keep of a stream, exactly or in whole nodes, with a LIMIT.
 
-use super::ids;
-use crate::command::{Fault, Options};
-use crate::resp::number;
+use super::{ids, references};
+use crate::command::{Args, Cx, Fault, Options, answer};
+use crate::resp::{Reply, number};
 use crate::store::types::Thresholds;
-use crate::store::types::stream::{Precision, Trim};
+use crate::store::types::stream::{Precision, References, Stream, Trim};
 
 const TWO_STRATEGIES: &str = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
 const LIMIT_OF_NOTHING: &str = "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy";
+const NO_STRATEGY: &str = "ERR syntax error, XTRIM must be called with a trimming strategy";
 const LIMIT_OF_EXACT: &str = "ERR syntax error, LIMIT cannot be used without the special ~ option";
 
 /// How many nodes' worth of entries go at most with `~`, unless LIMIT says otherwise.
@@ -23,11 +24,50 @@ pub(super) struct Trimming {
     /// `~`
     nodes: bool,
     limit: Option<usize>,
+    references: References,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    keep: Trim,
+    precision: Precision,
+    references: References,
+}
+
+impl Cut {
+    /// Does it; returns how many entries went.
+    #[inline]
+    pub(super) fn apply(self, stream: &mut Stream) -> usize {
+        stream.trim_with(self.keep, self.precision, self.references)
+    }
+}
+
+pub(super) fn xtrim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let mut trimming = Trimming::default();
+    let mut options = args.options(2);
+    while let Some(word) = options.next() {
+        if !trimming.option(word, &mut options)? {
+            return Err(Fault::Syntax);
+        }
+    }
+    let cut = trimming.settle(cx.thresholds(), true)?.ok_or(Fault::Because(NO_STRATEGY))?;
+    let trimmed = match cx.edit_as::<Stream>(args.key(1))? {
+        Some(mut stream) => cut.apply(&mut stream),
+        None => 0,
+    };
+    cx.changed(trimmed as u64);
+    answer::count(trimmed, reply);
+    Ok(())
 }
 
 impl Trimming {
     /// Takes `word` as one of the options, its operands from `options`; false if it is none, or nothing follows it.
     pub(super) fn option(&mut self, word: &[u8], options: &mut Options<'_>) -> Result<bool, Fault> {
+        if let Some(references) = references::option(word) {
+            self.references = references;
+            return Ok(true);
+        }
         if options.left() == 0 {
             return Ok(false);
         }
@@ -63,22 +103,26 @@ impl Trimming {
         }
     }
 
-    /// What is to be done, once all options are read.
-    pub(super) fn settle(self, thresholds: &Thresholds) -> Result<Option<(Trim, Precision)>, Fault> {
+    /// What is to be done, once all options are read. XTRIM is nothing without a strategy.
+    pub(super) fn settle(self, thresholds: &Thresholds, must_trim: bool) -> Result<Option<Cut>, Fault> {
         if self.keep.is_none() && self.limit.is_some_and(|limit| limit > 0) {
             return Err(Fault::Because(LIMIT_OF_NOTHING));
+        }
+        if must_trim && self.keep.is_none() {
+            return Err(Fault::Because(NO_STRATEGY));
         }
         if self.limit.is_some() && !self.nodes {
             return Err(Fault::Because(LIMIT_OF_EXACT));
         }
         let Some(keep) = self.keep else { return Ok(None) };
+        let references = self.references;
         if !self.nodes {
-            return Ok(Some((keep, Precision::Exact)));
+            return Ok(Some(Cut { keep, precision: Precision::Exact, references }));
         }
         let limit = self.limit.unwrap_or_else(|| match thresholds.stream_node_entries.saturating_mul(NODES_MAX) {
             0 => ENTRIES_DEFAULT,
             entries => entries.min(ENTRIES_MAX),
         });
-        Ok(Some((keep, Precision::Nodes { limit })))
+        Ok(Some(Cut { keep, precision: Precision::Nodes { limit }, references }))
     }
 }

@@ -43,6 +43,34 @@ static CONTAINERS: &[SessionRow] = &[
         "O(1)",
         "",
     ),
+    SessionRow::container("xgroup", Arity::at_least(2)).doc(
+        "stream",
+        "5.0.0",
+        "Holds the commands that make and change consumer groups.",
+        "Depends on subcommand.",
+        "",
+    ),
+    here("xgroup|help", Arity::exactly(2), help::run).flags(Flags::LOADING.and(Flags::STALE)).categories(Categories::STREAM).doc(
+        "stream",
+        "5.0.0",
+        "Lists the subcommands of XGROUP.",
+        "O(1)",
+        "",
+    ),
+    SessionRow::container("xinfo", Arity::at_least(2)).doc(
+        "stream",
+        "5.0.0",
+        "Holds the commands that tell of streams.",
+        "Depends on subcommand.",
+        "",
+    ),
+    here("xinfo|help", Arity::exactly(2), help::run).flags(Flags::LOADING.and(Flags::STALE)).categories(Categories::STREAM).doc(
+        "stream",
+        "5.0.0",
+        "Lists the subcommands of XINFO.",
+        "O(1)",
+        "",
+    ),
 ];
 
 /// The Redis we claim to be. Clients choose what they use by it; our own version has fields of its own in INFO.

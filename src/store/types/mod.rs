@@ -29,7 +29,10 @@ mod rank_node;
 mod roster;
 pub mod zset;
 
+pub mod group;
+pub mod producers;
 pub mod stream;
+mod stream_log;
 mod stream_node;
 
 pub mod bits;

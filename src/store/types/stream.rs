@@ -1,22 +1,14 @@
-//! A stream: entries of fields and values under rising ids, in nodes that are found by their first id.
-//!
-//! Consumer groups are not here: they hang beside the entries, and all they need of a stream is its ranges and counters.
+//! A stream: its entries, the groups that consume them, and what is remembered of its producers.
 
-use std::collections::btree_map::{self, BTreeMap};
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
-use super::Thresholds;
+use super::group::Groups;
+use super::producers::Producers;
+pub use super::stream_log::{Log, LogRange};
 pub use super::stream_node::Fields;
-use super::stream_node::Node;
+use crate::store::memory::size_class;
 use crate::store::value::{Kind, Typed, Value};
-
-/// The most one node may hold whatever the thresholds say, as in Redis.
-const NODE_BYTES_MAX: usize = 1 << 30;
-/// What the map takes for one node: std does not tell. Rising keys leave its leaves of 896 bytes with 6 of 11 places used,
-/// and a seventh key above them.
-const NODE_MAP_BYTES: usize = 150;
-/// The least it takes: one leaf.
-const LEAF_BYTES: usize = 896;
 
 /// The id of an entry: milliseconds and a number within them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,17 +104,50 @@ pub enum Precision {
     },
 }
 
-/// The entries and what is remembered of those that are gone. A stream without entries is still a stream.
+/// What becomes of a group's pending entries when their entry is deleted or trimmed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum References {
+    /// They stay, and tell of an entry that is gone.
+    #[default]
+    Keep,
+    /// They go too.
+    Delete,
+    /// An entry is only removed if every group has read it and none has it pending.
+    Acknowledged,
+}
+
+/// What XDELEX and XACKDEL say of an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    Missing,
+    Done,
+    /// Somebody has not acknowledged it yet.
+    Referenced,
+}
+
+/// A stream. One without entries is still a stream: its ids must not start again, and groups wait at it.
+///
+/// It reads and writes as its [`Log`]; only what concerns groups or producers too is here.
 #[derive(Debug, Default)]
 pub struct Stream {
-    /// By the id the first entry had when the node was made; ids in the node count from it. No node is empty.
-    nodes: BTreeMap<Id, Node>,
-    len: usize,
-    last_id: Id,
-    max_deleted_id: Id,
-    entries_added: u64,
-    /// Bytes of all nodes as allocated.
-    heap: usize,
+    log: Log,
+    groups: Groups,
+    /// Of those who add entries under names of their own; most streams have none.
+    producers: Option<Box<Producers>>,
+}
+
+impl Deref for Stream {
+    type Target = Log;
+
+    fn deref(&self) -> &Log {
+        &self.log
+    }
+}
+
+impl DerefMut for Stream {
+    fn deref_mut(&mut self) -> &mut Log {
+        &mut self.log
+    }
 }
 
 impl Stream {
@@ -130,13 +155,9 @@ impl Stream {
         Stream::default()
     }
 
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there are no entries. Commands keep such a stream: its ids must not start again.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
+    /// A stream that is nothing but these groups: how groups too large to be freed at once are handed on.
+    pub fn of_groups(groups: Groups) -> Stream {
+        Stream { groups, ..Stream::default() }
     }
 
     /// What OBJECT ENCODING says.
@@ -144,174 +165,117 @@ impl Stream {
         "stream"
     }
 
-    /// Bytes as allocated, besides the value itself; of the map of nodes an estimate.
+    /// Bytes as allocated, besides the value itself; of the maps estimates.
     pub fn heap_bytes(&self) -> usize {
-        self.heap + if self.nodes.is_empty() { 0 } else { (self.nodes.len() * NODE_MAP_BYTES).max(LEAF_BYTES) }
+        let producers = self.producers.as_ref().map_or(0, |producers| size_class(size_of::<Producers>()) + producers.heap_bytes());
+        self.log.heap_bytes() + self.groups.heap_bytes() + producers
     }
 
-    /// The number of nodes, which XINFO calls radix-tree-keys.
-    pub fn nodes(&self) -> usize {
-        self.nodes.len()
+    /// How many things there are to free, one by one.
+    pub fn weight(&self) -> usize {
+        self.log.nodes() + self.groups.pending()
     }
 
     pub fn duplicate(&self) -> Stream {
-        let nodes: BTreeMap<Id, Node> = self.nodes.iter().map(|(base, node)| (*base, node.duplicate())).collect();
-        let heap = nodes.values().map(Node::heap_bytes).sum();
-        Stream { nodes, heap, ..*self }
+        Stream { log: self.log.duplicate(), groups: self.groups.clone(), producers: self.producers.clone() }
     }
 
-    /// The highest id there ever was; 0-0 in a new stream.
-    pub fn last_id(&self) -> Id {
-        self.last_id
+    pub fn log(&self) -> &Log {
+        &self.log
     }
 
-    /// The highest id that XDEL removed; trimming does not count.
-    pub fn max_deleted_id(&self) -> Id {
-        self.max_deleted_id
+    pub fn groups(&self) -> &Groups {
+        &self.groups
     }
 
-    /// Entries that were ever added.
-    pub fn entries_added(&self) -> u64 {
-        self.entries_added
+    pub fn groups_mut(&mut self) -> &mut Groups {
+        &mut self.groups
     }
 
-    /// The id of the first entry, if there is one.
-    pub fn first_id(&self) -> Option<Id> {
-        self.nodes.first_key_value().map(|(base, node)| node.first(*base))
+    /// The entries, to be read, and the groups, to be changed meanwhile.
+    pub fn parts(&mut self) -> (&Log, &mut Groups) {
+        (&self.log, &mut self.groups)
     }
 
-    /// Sets what is remembered besides the entries, as XSETID and a loader do. `last_id` must not lie below the last entry's.
-    pub fn restore(&mut self, last_id: Id, max_deleted_id: Id, entries_added: u64) {
-        (self.last_id, self.max_deleted_id, self.entries_added) = (last_id, max_deleted_id, entries_added);
+    pub fn producers(&self) -> Option<&Producers> {
+        self.producers.as_deref()
     }
 
-    /// The id for `*`: the clock's, or the one after the last if the clock is not ahead of it. Nothing if ids are exhausted.
-    pub fn next_id(&self, now_ms: u64) -> Option<Id> {
-        if now_ms > self.last_id.ms { Some(Id { ms: now_ms, seq: 0 }) } else { self.last_id.next() }
+    /// What is remembered of producers; from now on something is.
+    pub fn producers_mut(&mut self) -> &mut Producers {
+        self.producers.get_or_insert_default()
     }
 
-    /// The id for `ms-*`: the first free one in that millisecond, if it is not in the past or full.
-    pub fn next_id_in(&self, ms: u64) -> Option<Id> {
-        if ms > self.last_id.ms {
-            return Some(Id { ms, seq: 0 });
+    /// Deletes entries whatever is pending, or only where nothing is. What is said of each id comes in the order asked.
+    pub fn delete_all(&mut self, ids: &[Id], references: References) -> Vec<Deletion> {
+        let read_by_all = self.groups.read_by_all();
+        let mut pending = self.groups.references();
+        let verdicts: Vec<Deletion> = ids
+            .iter()
+            .map(|id| match references {
+                References::Acknowledged if self.log.get(*id).is_none() => Deletion::Missing,
+                // Without groups nobody has acknowledged anything: so says the documentation.
+                References::Acknowledged if read_by_all.is_none_or(|read| *id > read) || pending.has(*id) => Deletion::Referenced,
+                _ if self.log.delete(*id) => Deletion::Done,
+                _ => Deletion::Missing,
+            })
+            .collect();
+        if references == References::Delete {
+            self.groups.forget(ids);
         }
-        self.last_id.next().filter(|next| next.ms == ms)
+        verdicts
     }
 
-    /// Adds an entry behind the others.
-    pub fn append<'f>(
-        &mut self,
-        id: Id,
-        fields: impl Iterator<Item = (&'f [u8], &'f [u8])> + Clone,
-        thresholds: &Thresholds,
-    ) -> Result<(), Stale> {
-        if id <= self.last_id {
-            return Err(Stale);
+    /// Trims the entries, and says how many went. What is pending is dealt with as asked.
+    pub fn trim_with(&mut self, keep: Trim, precision: Precision, references: References) -> usize {
+        match references {
+            _ if self.groups.is_empty() => self.log.trim(keep, precision),
+            References::Keep => self.log.trim(keep, precision),
+            References::Delete => {
+                let Some(first) = self.log.first_id() else { return 0 };
+                let trimmed = self.log.trim(keep, precision);
+                if trimmed > 0 {
+                    self.groups.forget_range(first, self.log.first_id());
+                }
+                trimmed
+            }
+            References::Acknowledged => self.trim_acknowledged(keep, precision),
         }
-        let size: usize = fields.clone().map(|(field, value)| field.len().saturating_add(value.len())).fold(0, usize::saturating_add);
-        let bytes_max = match thresholds.stream_node_bytes {
-            0 => NODE_BYTES_MAX,
-            bytes => bytes.min(NODE_BYTES_MAX),
+    }
+
+    /// Removes the oldest entries that nobody waits for, until the rest is what is to be kept.
+    fn trim_acknowledged(&mut self, keep: Trim, precision: Precision) -> usize {
+        let Some(read_by_all) = self.groups.read_by_all() else { return 0 };
+        let limit = match precision {
+            Precision::Exact | Precision::Nodes { limit: 0 } => usize::MAX,
+            Precision::Nodes { limit } => limit,
         };
-        let entries_max = match thresholds.stream_node_entries {
-            0 => usize::MAX,
-            entries => entries,
-        };
-        let mut open = None;
-        if let Some(last) = self.nodes.last_entry() {
-            let base = *last.key();
-            let node = last.into_mut();
-            if node.size().saturating_add(size) < bytes_max && node.entries() < entries_max {
-                open = Some((base, node));
-            } else {
-                self.heap -= node.heap_bytes();
-                node.close();
-                self.heap += node.heap_bytes();
-            }
-        }
-        match open {
-            Some((base, node)) => {
-                self.heap -= node.heap_bytes();
-                node.append(base, id, fields);
-                self.heap += node.heap_bytes();
-            }
-            None => {
-                let mut node = Node::new(fields.clone());
-                node.append(id, id, fields);
-                self.heap += node.heap_bytes();
-                self.nodes.insert(id, node);
-            }
-        }
-        self.len += 1;
-        self.last_id = id;
-        self.entries_added = self.entries_added.saturating_add(1);
-        Ok(())
-    }
-
-    /// The entries between two ids, both inclusive, in order or, with `reverse`, from the last to the first.
-    pub fn range(&self, start: Id, end: Id, reverse: bool) -> StreamRange<'_> {
-        // Entries from `start` on may lie in a node that begins before it.
-        let from = self.nodes.range(..=start).next_back().map_or(start, |(base, _)| *base);
-        let nodes = if start <= end { Some(self.nodes.range(from..=end)) } else { None };
-        StreamRange { nodes, current: None, start, end, reverse }
-    }
-
-    /// The fields of one entry.
-    pub fn get(&self, id: Id) -> Option<Fields<'_>> {
-        self.range(id, id, false).next().map(|(_, fields)| fields)
-    }
-
-    /// Deletes an entry, as XDEL does. Returns whether it was there.
-    pub fn delete(&mut self, id: Id) -> bool {
-        let Some((base, node)) = self.nodes.range_mut(..=id).next_back() else { return false };
-        let base = *base;
-        let before = node.heap_bytes();
-        if !node.delete(base, id) {
-            return false;
-        }
-        self.heap = self.heap - before + node.heap_bytes();
-        if node.live() == 0 {
-            self.heap -= node.heap_bytes();
-            self.nodes.remove(&base);
-        }
-        self.len -= 1;
-        self.max_deleted_id = self.max_deleted_id.max(id);
-        true
-    }
-
-    /// Removes entries from the front until the rest is what is to be kept. Returns how many went.
-    pub fn trim(&mut self, keep: Trim, precision: Precision) -> usize {
-        let before = self.len;
-        while let Some(mut first) = self.nodes.first_entry() {
-            let (base, node) = (*first.key(), first.get_mut());
-            let excess = match keep {
-                Trim::MaxLen(len) => self.len.saturating_sub(usize::try_from(len).unwrap_or(usize::MAX)),
-                Trim::MinId(_) => usize::MAX,
+        let mut pending = self.groups.references();
+        let mut gone = Vec::new();
+        // So many go before the first that stays: they leave no gap.
+        let mut leading = None;
+        for (id, _) in self.log.range(Id::MIN, read_by_all, false) {
+            let enough = match keep {
+                Trim::MaxLen(len) => self.log.len() - gone.len() <= usize::try_from(len).unwrap_or(usize::MAX),
+                Trim::MinId(min) => id >= min,
             };
-            if let Precision::Nodes { limit } = precision
-                && limit != 0
-                && before - self.len + node.live() > limit
-            {
+            if enough || gone.len() >= limit {
                 break;
             }
-            let whole = match keep {
-                Trim::MaxLen(_) => node.live() <= excess,
-                Trim::MinId(id) => node.last(base) < id,
-            };
-            if whole {
-                self.len -= node.live();
-                self.heap -= node.heap_bytes();
-                first.remove();
-                continue;
+            if pending.has(id) {
+                leading.get_or_insert(gone.len());
+            } else {
+                gone.push(id);
             }
-            if let Precision::Exact = precision {
-                self.heap -= node.heap_bytes();
-                self.len -= node.trim(base, excess, |id| if let Trim::MinId(min) = keep { id < min } else { true });
-                self.heap += node.heap_bytes();
-            }
-            break;
         }
-        before - self.len
+        let trimmed = gone.len();
+        for id in gone.drain(leading.unwrap_or(trimmed)..) {
+            self.log.delete(id);
+        }
+        if !gone.is_empty() {
+            self.log.trim(Trim::MaxLen((self.log.len() - gone.len()) as u64), Precision::Exact);
+        }
+        trimmed
     }
 }
 
@@ -331,49 +295,7 @@ impl Typed for Stream {
     }
 
     fn is_empty(&self) -> bool {
-        self.is_empty()
-    }
-}
-
-/// Entries of a stream, in the order asked for.
-#[derive(Debug)]
-pub struct StreamRange<'a> {
-    /// The nodes still to be read; none once the other end was reached.
-    nodes: Option<btree_map::Range<'a, Id, Node>>,
-    /// The node being read, and where.
-    current: Option<(Id, &'a Node, usize)>,
-    start: Id,
-    end: Id,
-    reverse: bool,
-}
-
-impl<'a> Iterator for StreamRange<'a> {
-    type Item = (Id, Fields<'a>);
-
-    fn next(&mut self) -> Option<(Id, Fields<'a>)> {
-        loop {
-            let nodes = self.nodes.as_mut()?;
-            let Some((base, node, cursor)) = &mut self.current else {
-                let (base, node) = if self.reverse { nodes.next_back()? } else { nodes.next()? };
-                self.current = Some((*base, node, if self.reverse { node.end() } else { node.begin() }));
-                continue;
-            };
-            let node = *node;
-            let entry = if self.reverse { node.previous(cursor, *base) } else { node.next(cursor, *base) };
-            let Some((id, fields)) = entry else {
-                self.current = None;
-                continue;
-            };
-            let Some(id) = id else { continue }; // Deleted.
-            let (before, after) = if self.reverse { (id > self.end, id < self.start) } else { (id < self.start, id > self.end) };
-            if after {
-                self.nodes = None;
-                return None;
-            }
-            if !before {
-                return Some((id, fields));
-            }
-        }
+        self.log.is_empty()
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Node {
     live: usize,
     /// Entries after `start` that are only marked as deleted.
     deleted: usize,
+    /// Entries there ever were: by these Redis decides that a node is full, and so where `~` may cut.
+    added: usize,
 }
 
 /// What an entry says of itself, and where it lies.
@@ -52,16 +54,16 @@ impl Node {
             write_text(&mut bytes, field);
         }
         let head = bytes.len();
-        Node { bytes, head, start: head, live: 0, deleted: 0 }
+        Node { bytes, head, start: head, live: 0, deleted: 0, added: 0 }
     }
 
     pub(super) fn live(&self) -> usize {
         self.live
     }
 
-    /// Entries that take room, the deleted ones too.
-    pub(super) fn entries(&self) -> usize {
-        self.live + self.deleted
+    /// Entries there ever were, whatever became of them.
+    pub(super) fn added(&self) -> usize {
+        self.added
     }
 
     /// Bytes in use.
@@ -118,6 +120,7 @@ impl Node {
         write_varint(&mut self.bytes, front as u64);
         self.bytes[at..].reverse();
         self.live += 1;
+        self.added += 1;
     }
 
     /// The first live entry's id.

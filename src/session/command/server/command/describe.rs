@@ -74,7 +74,7 @@ fn key_spec(keys: &KeySpec, reply: &mut Reply<'_>) {
     reply.bulk(b"begin_search");
     match keys.find {
         Find::Unknown { .. } => typed(reply, "unknown", &[]),
-        Find::Behind { word } => keyword(reply, word, begin),
+        Find::Behind { word } | Find::Halved { word, .. } => keyword(reply, word, begin),
         _ => typed(reply, "index", &[("index", begin)]),
     }
     reply.bulk(b"find_keys");
@@ -82,6 +82,7 @@ fn key_spec(keys: &KeySpec, reply: &mut Reply<'_>) {
         Find::Range { last, step } => {
             typed(reply, "range", &[("lastkey", i64::from(last)), ("keystep", i64::try_from(step).unwrap_or(1)), ("limit", 0)]);
         }
+        Find::Halved { .. } => typed(reply, "range", &[("lastkey", -1), ("keystep", 1), ("limit", 2)]),
         Find::Unknown { .. } => typed(reply, "unknown", &[]),
         Find::Counted { step } => {
             typed(reply, "keynum", &[("keynumidx", 0), ("firstkey", 1), ("keystep", i64::try_from(step).unwrap_or(1))]);

@@ -82,7 +82,7 @@ pub(super) fn is_hollow(value: &Value) -> bool {
 }
 
 /// The name of a module's type: nine characters of six bits, and ten bits of a version.
-fn module_type(id: u64) -> String {
+pub(super) fn module_type(id: u64) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     (0..9).rev().map(|place| char::from(ALPHABET[(id >> (10 + 6 * place) & 0x3f) as usize])).collect()
 }

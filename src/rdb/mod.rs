@@ -10,6 +10,7 @@
 mod crc64;
 mod decode;
 mod encode;
+mod file;
 mod lzf;
 mod row;
 mod source;
@@ -18,6 +19,7 @@ mod stream;
 use crate::store::Entry;
 use crate::store::Value;
 use crate::store::types::Thresholds;
+pub(crate) use file::{Item, Reader, Record, Wrong};
 pub(crate) use source::Flaw;
 
 /// What is written: the version of Redis 7.0, which every later one and every Valkey reads.

@@ -6,6 +6,7 @@
 // What the tests stand on.
 mod checker;
 mod daemon;
+mod json;
 mod reply;
 mod wire;
 // The house inspects itself.
@@ -17,6 +18,7 @@ mod ends;
 mod keys;
 mod operation;
 mod protocol;
+mod rdb;
 mod robustness;
 mod serial;
 mod settings;

@@ -2,8 +2,10 @@
 //!
 //! `TRENCADIS_SEEDS` is how many rounds of random damage there are; each round is some hundred payloads.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::process::{Command, Output};
 
 use trencadis::internal::InProcess;
 
@@ -129,8 +131,8 @@ fn samples() -> Vec<(&'static str, Vec<Vec<Vec<u8>>>)> {
         ("an integer of 32 bits", word(b"-2147483648".to_vec())),
         ("an integer of 64 bits", word(b"9223372036854775807".to_vec())),
         ("bytes", word((0..=255).collect())),
-        ("a run", word(vec![b'x'; 100_000])),
-        ("text that compresses", word("all work and no play ".repeat(500).into_bytes())),
+        ("a run", word(vec![b'x'; 3000])),
+        ("text that compresses", word("all work and no play ".repeat(100).into_bytes())),
         ("noise", word((0..70_000u32).map(|number| (number.wrapping_mul(number).wrapping_mul(0x9e37_79b9) >> 22) as u8).collect())),
         ("a short list", calls(&["RPUSH k a 1 -5000 70000 99999999999 " , "RPUSH k x"])),
         ("a long list", many("RPUSH", "k", &|number| vec![format!("element {number}")], 3000)),
@@ -250,4 +252,327 @@ fn files_of_every_version_hold_what_their_servers_said() {
             assert_eq!(sizes, keys, "{name}");
         }
     }
+}
+
+/// Every key of the selected database, and what it holds.
+fn everything(server: &mut impl Answers) -> BTreeMap<Vec<u8>, (String, Reply)> {
+    let keys = elements(server.line("KEYS *"));
+    let bulk = |reply| match reply {
+        Reply::Bulk(key) => key,
+        other => panic!("a key is a string: {other}"),
+    };
+    keys.into_iter().map(bulk).map(|key| (key.clone(), contents(server, &key))).collect()
+}
+
+#[test]
+fn files_of_older_versions_hold_what_redis_finds_in_them() {
+    for name in ["encodings", "hash-ziplist", "hash-zipmap", "list-quicklist", "zset-ziplist", "corrupt_empty_keys"] {
+        let folder = data("rdb");
+        let peer = Peer::redis_server_with(&["--dir", folder.to_str().unwrap(), "--dbfilename", &format!("{name}.rdb")]);
+        let mut shards = InProcess::new(2);
+        shards.load(&fs::read(folder.join(format!("{name}.rdb"))).unwrap(), 50).unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
+        let (ours, theirs) = (everything(&mut shards), everything(&mut peer.wire()));
+        assert_eq!(ours.is_empty(), name == "corrupt_empty_keys", "{name}");
+        assert_eq!(ours, theirs, "{name}");
+    }
+}
+
+fn check(name: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_trencadis")).arg("check").arg(data(&format!("rdb/{name}"))).output().expect("our binary runs")
+}
+
+#[test]
+fn check_says_what_is_in_a_file() {
+    let output = check("rdb-preamble.aof");
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in ["version 10", "redis-bits: 64", "database 0: 2 keys (2 string), 0 with a deadline", "sound to the end; the checksum is right"] {
+        assert!(text.lines().any(|found| found == line), "{line:?} is not in\n{text}");
+    }
+    assert!(text.contains("behind the end: 52 bytes"), "{text}");
+    let text = String::from_utf8(check("corrupt_empty_keys.rdb").stdout).unwrap();
+    assert!(text.contains("passed over: keys without elements (9)"), "{text}");
+}
+
+#[test]
+fn check_says_where_a_file_is_damaged() {
+    let output = check("corrupt_ziplist.rdb");
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.ends_with("corrupt_ziplist.rdb: byte 494: database 0, key \"key:000000000091\": a ziplist that is none\n"), "{text}");
+    let output = check("redis-7.0.json");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().ends_with("byte 9: this is no RDB file: it begins neither with REDIS nor with VALKEY\n"));
+    let output = check("missing");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("missing: No such file or directory"));
+}
+
+// Damage ----------------------------------------------------------------------------------------------------------------------
+
+/// Calls on a key of a type, readers and writers. Commands that are not there yet are passed over.
+fn traffic(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "string" => &["STRLEN k", "GETRANGE k -3 -1", "BITCOUNT k", "PFCOUNT k", "PFADD k a", "APPEND k x", "SETRANGE k 1 y", "SETBIT k 9 1", "INCR k"],
+        "list" => &[
+            "LLEN k", "LINDEX k 0", "LINDEX k -1", "LRANGE k -3 -2", "LPOS k a", "LPOS k a RANK -1 COUNT 0", "LINSERT k BEFORE a b", "LSET k 0 x", "LSET k -1 7",
+            "LPUSH k 5", "RPUSH k y", "LREM k -1 5", "LREM k 0 a", "SORT k ALPHA", "LMOVE k k LEFT RIGHT", "LTRIM k 1 -2", "LPOP k 2", "RPOP k 2",
+        ],
+        "set" => &[
+            "SCARD k", "SISMEMBER k a", "SMISMEMBER k a 1", "SRANDMEMBER k 5", "SRANDMEMBER k -5", "SSCAN k 0", "SADD k a 1 zz", "SREM k a", "SINTER k k", "SUNION k k2",
+            "SMOVE k k2 1", "SPOP k", "SPOP k 2", "SADD k 99999999999 new",
+        ],
+        "zset" => &[
+            "ZCARD k", "ZSCORE k a", "ZRANK k a", "ZREVRANK k a", "ZRANGEBYSCORE k -inf +inf", "ZRANGEBYLEX k - +", "ZCOUNT k 0 5", "ZLEXCOUNT k - +", "ZRANDMEMBER k 3",
+            "ZSCAN k 0", "ZRANGE k -3 -1 REV", "ZADD k 3 a 4 new", "ZINCRBY k 2 a", "ZREM k a", "ZUNION 2 k k2", "ZPOPMIN k", "ZPOPMAX k", "ZREMRANGEBYRANK k 0 0",
+        ],
+        "hash" => &[
+            "HLEN k", "HGET k a", "HMGET k a 1", "HKEYS k", "HVALS k", "HSTRLEN k a", "HRANDFIELD k 3 WITHVALUES", "HRANDFIELD k -3", "HSCAN k 0", "HTTL k FIELDS 1 a",
+            "HSET k a 1 new 2", "HINCRBY k a 3", "HEXPIRE k 100 FIELDS 1 a", "HPERSIST k FIELDS 1 a", "HDEL k a", "HDEL k 1",
+        ],
+        "stream" => &[
+            "XLEN k", "XRANGE k - + COUNT 2", "XREVRANGE k + - COUNT 3", "XINFO STREAM k", "XINFO STREAM k FULL", "XINFO GROUPS k", "XINFO CONSUMERS k g", "XREAD STREAMS k 0",
+            "XPENDING k g", "XPENDING k mygroup - + 10", "XAUTOCLAIM k mygroup eve 0 0", "XREADGROUP GROUP g eve STREAMS k >", "XREADGROUP GROUP g eve STREAMS k 0",
+            "XADD k * a 1 b 2", "XADD k * c 3", "XDEL k 1-1", "XGROUP CREATE k fresh 0", "XGROUP DELCONSUMER k g eve", "XGROUP DESTROY k g", "XTRIM k MAXLEN 2", "XTRIM k MAXLEN 0",
+        ],
+        _ => &[],
+    }
+}
+
+/// Fails unless what a key holds is as every key's contents must be.
+fn assert_sound(shards: &mut InProcess, key: &[u8], of: &str) -> (String, Reply) {
+    let (kind, reply) = contents(shards, key);
+    let Reply::Array(elements) = &reply else {
+        assert!(kind == "string" || kind == "none", "{of}: {kind} {reply}");
+        return (kind, reply);
+    };
+    let (length, stride) = match kind.as_str() {
+        "list" => ("LLEN", 1),
+        "set" => ("SCARD", 1),
+        "zset" => ("ZCARD", 2),
+        "hash" => ("HLEN", 2),
+        _ => ("XLEN", 1),
+    };
+    if let Some(reply) = shards.try_ask(&[length.as_bytes(), key]) {
+        assert_eq!(reply, Reply::Integer((elements.len() / stride) as i64), "{of}");
+    }
+    assert!(elements.len().is_multiple_of(stride) && (kind == "stream" || !elements.is_empty()), "{of}: an empty {kind}");
+    let names: Vec<&Reply> = elements.iter().step_by(stride).collect();
+    if kind == "set" || kind == "hash" {
+        assert!(names.windows(2).all(|pair| pair[0] < pair[1]), "{of}: something comes twice");
+    }
+    if kind == "zset" {
+        let score = |reply: &Reply| match reply {
+            Reply::Bulk(text) => String::from_utf8_lossy(text).parse::<f64>().expect("a score"),
+            other => panic!("{other}"),
+        };
+        let pairs: Vec<(f64, &Reply)> = elements.chunks(2).map(|pair| (score(&pair[1]), &pair[0])).collect();
+        assert!(pairs.windows(2).all(|pair| pair[0] < pair[1]), "{of}: out of order, or NaN");
+    }
+    if kind == "stream" {
+        let ids: Vec<(u64, u64)> = elements.iter().map(id_of).collect();
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "{of}: ids out of order");
+    }
+    (kind, reply)
+}
+
+fn id_of(entry: &Reply) -> (u64, u64) {
+    let Reply::Array(parts) = entry else { panic!("{entry}") };
+    let Reply::Bulk(id) = &parts[0] else { panic!("{entry}") };
+    let (ms, seq) = std::str::from_utf8(id).unwrap().split_once('-').unwrap();
+    (ms.parse().unwrap(), seq.parse().unwrap())
+}
+
+/// Hands a payload to RESTORE. What loads must be sound, go round once more, and stand traffic. Returns whether it loaded.
+fn survives(shards: &mut InProcess, payload: &[u8], of: &str) -> bool {
+    let reply = restore(shards, b"k", payload);
+    if !is_ok(&reply) {
+        let refusals = ["ERR Bad data format", "ERR DUMP payload version or checksum are wrong"];
+        assert!(refusals.iter().any(|text| reply == Reply::Error(text.as_bytes().to_vec())), "{of}: {reply}");
+        return false;
+    }
+    let (kind, before) = assert_sound(shards, b"k", of);
+    let again = shards.bulk(&[b"DUMP", b"k"]);
+    assert!(is_ok(&restore(shards, b"k2", &again)), "{of}: our own dump is refused");
+    assert_eq!(contents(shards, b"k2"), (kind.clone(), before), "{of}");
+    for call in traffic(&kind) {
+        let words: Vec<&[u8]> = call.split(' ').map(str::as_bytes).collect();
+        shards.try_ask(&words);
+    }
+    assert_sound(shards, b"k", of);
+    assert_sound(shards, b"k2", of);
+    shards.line("FLUSHALL");
+    true
+}
+
+/// The published damaged payloads: names and bytes.
+fn published() -> Vec<(String, Vec<u8>)> {
+    let text = fs::read_to_string(data("corrupt-dump.tsv")).unwrap();
+    let rows = text.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_once('\t').expect("a name and a payload"));
+    rows.map(|(name, payload)| (name.to_owned(), unhex(payload))).collect()
+}
+
+#[test]
+fn published_damage_is_refused_or_loads_sound() {
+    let mut shards = InProcess::new(1);
+    let cases = published();
+    assert!(cases.len() >= 70);
+    for (name, payload) in &cases {
+        if survives(&mut shards, payload, name) {
+            println!("loads: {name}");
+        }
+        // With a checksum that is right, too, where theirs is wrong already.
+        survives(&mut shards, &sealed(&payload[..payload.len().saturating_sub(10)], 12), name);
+    }
+}
+
+/// Numbers that look random (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % sides.max(1) as u64) as usize
+    }
+
+    /// Does something to the bytes that an accident or an enemy might.
+    fn damage(&mut self, bytes: &mut Vec<u8>, others: &[Vec<u8>]) {
+        const TELLING: [u8; 16] = [0, 1, 2, 0x3f, 0x40, 0x7f, 0x80, 0x81, 0xc0, 0xc3, 0xf0, 0xf1, 0xf4, 0xfd, 0xfe, 0xff];
+        let at = self.roll(bytes.len());
+        let len = (1 + self.roll(8)).min(bytes.len() - at);
+        match self.roll(8) {
+            0 | 1 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = self.roll(256) as u8),
+            2 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = TELLING[self.roll(16)]),
+            3 => bytes.iter_mut().skip(at).take(len).for_each(|byte| *byte = TELLING[self.roll(16)]),
+            4 => drop(bytes.drain(at..at + len)),
+            5 => {
+                let piece = bytes[at..at + len].to_vec();
+                bytes.splice(at..at, piece);
+            }
+            6 => {
+                let other = &others[self.roll(others.len())];
+                let from = self.roll(other.len());
+                let piece = other[from..other.len().min(from + 1 + self.roll(20))].to_vec();
+                bytes.splice(at..at + len, piece);
+            }
+            _ => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << self.roll(8)),
+        }
+    }
+}
+
+/// The insides of small dumps: of our samples, and the damaged ones, which are of older forms.
+fn bodies() -> Vec<Vec<u8>> {
+    let mut shards = InProcess::new(1);
+    let mut bodies = Vec::new();
+    for (_, calls) in samples() {
+        shards.line("FLUSHALL");
+        make(&mut shards, &calls);
+        bodies.push(shards.bulk(&[b"DUMP", b"k"]));
+    }
+    bodies.extend(published().into_iter().map(|(_, payload)| payload));
+    bodies.iter_mut().for_each(|body| body.truncate(body.len().saturating_sub(10)));
+    bodies.retain(|body| !body.is_empty() && body.len() < 600);
+    bodies
+}
+
+#[test]
+fn no_byte_can_be_changed_or_missing_to_any_harm() {
+    let mut shards = InProcess::new(1);
+    for (index, body) in bodies().into_iter().enumerate() {
+        for at in 0..body.len() {
+            survives(&mut shards, &sealed(&body[..at], 10), &format!("sample {index} cut at {at}"));
+            for mask in [0xff, 0x01, 0x80] {
+                let mut body = body.clone();
+                body[at] ^= mask;
+                survives(&mut shards, &sealed(&body, 12), &format!("sample {index}, byte {at} ^ {mask:#x}"));
+            }
+        }
+    }
+}
+
+/// Rounds of random damage: `TRENCADIS_SEEDS`, or what takes a second or two.
+fn rounds() -> u64 {
+    std::env::var("TRENCADIS_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(60)
+}
+
+#[test]
+fn random_damage_is_refused_or_loads_sound() {
+    let bodies = bodies();
+    let mut shards = InProcess::new(1);
+    let mut loaded = 0;
+    for seed in 0..rounds() {
+        let mut dice = Dice(seed);
+        for number in 0..300 {
+            let mut body = bodies[dice.roll(bodies.len())].clone();
+            for _ in 0..=dice.roll(4) {
+                dice.damage(&mut body, &bodies);
+                if body.is_empty() {
+                    body.push(dice.roll(30) as u8);
+                }
+            }
+            if dice.roll(10) == 0 {
+                body[0] = dice.roll(30) as u8;
+            }
+            let version = [10, 12, 80, 6][dice.roll(4)];
+            loaded += u32::from(survives(&mut shards, &sealed(&body, version), &format!("seed {seed}, payload {number}: {}", body.escape_ascii())));
+        }
+    }
+    assert!(loaded > 100, "only {loaded} loaded: damage is too heavy to test anything");
+}
+
+#[test]
+fn random_damage_to_files_is_told_or_loads_sound() {
+    let names = ["encodings", "hash-ziplist", "hash-zipmap", "list-quicklist", "zset-ziplist", "corrupt_ziplist", "corrupt_empty_keys", "redis-7.0"];
+    let files: Vec<Vec<u8>> = names.iter().map(|name| fs::read(data(&format!("rdb/{name}.rdb"))).unwrap()).collect();
+    for seed in 0..rounds() {
+        let mut dice = Dice(seed);
+        for number in 0..40 {
+            // The large file now and then.
+            let which = if number == 0 { 7 } else { dice.roll(7) };
+            let mut file = files[which].clone();
+            let len = file.len();
+            if file[..9] > b"REDIS0004"[..] {
+                // A checksum of zero is none.
+                file[len - 8..].fill(0);
+            }
+            for _ in 0..dice.roll(4) {
+                dice.damage(&mut file, &files[..7]);
+            }
+            let mut shards = InProcess::new(1);
+            let whole = shards.load(&file, usize::MAX);
+            for key in elements(shards.line("KEYS *")).iter().take(50) {
+                let Reply::Bulk(key) = key else { panic!("a key is a string") };
+                assert_sound(&mut shards, key, &format!("{} with seed {seed}, file {number}", names[which]));
+            }
+            let mut piecewise = InProcess::new(1);
+            assert_eq!(piecewise.load(&file, 1 + dice.roll(100)), whole, "{} with seed {seed}, file {number}", names[which]);
+        }
+    }
+}
+
+/// Lengths of 2^60 and the like before nothing: refused at once, and nothing is made ready for them.
+#[test]
+fn what_is_announced_and_does_not_come_costs_nothing() {
+    let server = Daemon::start(&[]);
+    let mut wire = server.wire();
+    for (_, payload) in published() {
+        restore(&mut wire, b"k", &payload);
+        wire.line("FLUSHALL");
+    }
+    let before = server.resident_bytes();
+    for length in [&[0x81, 0x10, 0, 0, 0, 0, 0, 0, 0][..], &[0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], &[0x80, 0x7f, 0xff, 0xff, 0xff]] {
+        for code in 0..=30 {
+            for tail in [&b""[..], b"\x01a\x01b", b"\xc3\x05\x81\x10\0\0\0\0\0\0\0\x01a"] {
+                let body = [&[code], length, tail].concat();
+                for version in [10, 12, 80] {
+                    assert_eq!(restore(&mut wire, b"k", &sealed(&body, version)), Reply::Error(b"ERR Bad data format".to_vec()), "type {code}");
+                }
+            }
+        }
+    }
+    let grown = server.resident_bytes().saturating_sub(before);
+    assert!(grown < 4 << 20, "{grown} bytes more for payloads of some twenty");
+    assert_eq!(wire.line("PING"), Reply::Simple(b"PONG".to_vec()));
 }

@@ -260,13 +260,7 @@ fn add_field(hash: &mut Hash, field: &[u8], value: &[u8], thresholds: &Threshold
 }
 
 /// A field with the time at which it expires, if it has one.
-fn add_field_until(
-    hash: &mut Hash,
-    field: &[u8],
-    value: &[u8],
-    deadline: Option<UnixMillis>,
-    thresholds: &Thresholds,
-) -> Result<(), Flaw> {
+fn add_field_until(hash: &mut Hash, field: &[u8], value: &[u8], deadline: Option<UnixMillis>, thresholds: &Thresholds) -> Result<(), Flaw> {
     match deadline {
         None => add_field(hash, field, value, thresholds),
         Some(_) => Err(Flaw::foreign("a hash whose fields expire")),

@@ -210,7 +210,8 @@ impl Listpack {
 
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.bytes.push(0xff);
-        let len = u32::try_from(self.bytes.len()).expect("rows end before a gigabyte, and nodes of streams with the entry that passes 4 KiB");
+        let len =
+            u32::try_from(self.bytes.len()).expect("rows end before a gigabyte, and nodes of streams with the entry that passes 4 KiB");
         self.bytes[..4].copy_from_slice(&len.to_le_bytes());
         let count = u16::try_from(self.count).unwrap_or(u16::MAX);
         self.bytes[4..Listpack::HEADER].copy_from_slice(&count.to_le_bytes());

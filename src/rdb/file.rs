@@ -26,14 +26,14 @@ const SLOT_INFO: u8 = 0xf4;
 const FUNCTION: u8 = 0xf5;
 const FUNCTION_OF_CANDIDATE: u8 = 0xf6;
 const MODULE: u8 = 0xf7;
-const IDLE: u8 = 0xf8;
-const FREQUENCY: u8 = 0xf9;
-const FACT: u8 = 0xfa;
-const SIZES: u8 = 0xfb;
-const DEADLINE_MS: u8 = 0xfc;
+pub(super) const IDLE: u8 = 0xf8;
+pub(super) const FREQUENCY: u8 = 0xf9;
+pub(super) const FACT: u8 = 0xfa;
+pub(super) const SIZES: u8 = 0xfb;
+pub(super) const DEADLINE_MS: u8 = 0xfc;
 const DEADLINE_SECONDS: u8 = 0xfd;
-const DATABASE: u8 = 0xfe;
-const END: u8 = 0xff;
+pub(super) const DATABASE: u8 = 0xfe;
+pub(super) const END: u8 = 0xff;
 
 const MAGIC_BYTES: usize = 9;
 /// Files of earlier versions end without a checksum.
@@ -45,8 +45,14 @@ const CONSUMED_BYTES_MAX: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) enum Item {
     /// The beginning.
-    Version { number: u16, valkey: bool },
-    Fact { name: Vec<u8>, text: Vec<u8> },
+    Version {
+        number: u16,
+        valkey: bool,
+    },
+    Fact {
+        name: Vec<u8>,
+        text: Vec<u8>,
+    },
     /// The keys that follow are in this database.
     Database(u64),
     /// The source text of a library of functions.
@@ -55,7 +61,9 @@ pub(crate) enum Item {
     /// What is there and is passed over.
     Skipped(String),
     /// The end, where the checksum was right, or was not written.
-    End { is_checked: bool },
+    End {
+        is_checked: bool,
+    },
 }
 
 /// A key and all that is said of it.

@@ -1,8 +1,8 @@
 //! The written form of data: what DUMP answers, RESTORE takes, and the files that Redis and Valkey leave behind.
 //!
 //! Read downwards: `encode` writes a value and `decode` reads one, each with [`stream`] for the longest of them; `row` reads the
-//! packed rows of all versions, `source` lengths and strings; `lzf` and `crc64` are what they are called. `file` is a whole file
-//! around many values. docs/rdb.md draws every form byte by byte.
+//! packed rows of all versions, `source` lengths and strings; `lzf` and `crc64` are what they are called. `file` reads a whole file
+//! of many values, `writer` makes one. docs/rdb.md draws every form byte by byte.
 //!
 //! Everything here is a function of bytes: no file, no clock. What comes in is a stranger's: it is checked against the bytes that are
 //! there before anything is allocated for it, and becomes values of our own making or nothing.
@@ -15,12 +15,14 @@ mod lzf;
 mod row;
 mod source;
 mod stream;
+mod writer;
 
 use crate::store::Entry;
 use crate::store::Value;
 use crate::store::types::Thresholds;
 pub(crate) use file::{Item, Reader, Record, Wrong};
 pub(crate) use source::Flaw;
+pub(crate) use writer::{Use, Writer};
 
 /// What is written: the version of Redis 7.0, which every later one and every Valkey reads.
 const VERSION: u16 = 10;
@@ -67,6 +69,13 @@ pub(crate) fn dump(entry: Entry<'_>) -> Vec<u8> {
     payload.extend_from_slice(&VERSION.to_le_bytes());
     payload.extend_from_slice(&crc64::update(0, &payload).to_le_bytes());
     payload
+}
+
+/// How many bytes a value takes when it is written.
+pub(crate) fn written_bytes(entry: Entry<'_>) -> usize {
+    let mut bytes = Vec::new();
+    encode::Form::of(entry).write(&mut bytes);
+    bytes.len()
 }
 
 /// The value in a dump.

@@ -19,10 +19,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::source::Source;
 use super::{Flaw, encode, row};
+use crate::store::Value;
 use crate::store::types::entries::Iter;
 use crate::store::types::stream::{Fields, Id};
 use crate::store::types::{DIGITS_MAX, Element, Stream, Thresholds};
-use crate::store::Value;
 
 const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;

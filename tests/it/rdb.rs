@@ -134,7 +134,7 @@ fn samples() -> Vec<(&'static str, Vec<Vec<Vec<u8>>>)> {
         ("a run", word(vec![b'x'; 3000])),
         ("text that compresses", word("all work and no play ".repeat(100).into_bytes())),
         ("noise", word((0..70_000u32).map(|number| (number.wrapping_mul(number).wrapping_mul(0x9e37_79b9) >> 22) as u8).collect())),
-        ("a short list", calls(&["RPUSH k a 1 -5000 70000 99999999999 " , "RPUSH k x"])),
+        ("a short list", calls(&["RPUSH k a 1 -5000 70000 99999999999 ", "RPUSH k x"])),
         ("a long list", many("RPUSH", "k", &|number| vec![format!("element {number}")], 3000)),
         ("a list of long elements", many("RPUSH", "k", &|number| vec!["y".repeat(3000 * number as usize)], 6)),
         ("integers", calls(&["SADD k 1 2 -3"])),
@@ -149,7 +149,10 @@ fn samples() -> Vec<(&'static str, Vec<Vec<Vec<u8>>>)> {
         ("a long sorted set", many("ZADD", "k", &|number| vec![format!("{}", f64::from(number) / 7.0), format!("member {number}")], 1000)),
         ("a sorted set with a long member", vec![vec![b"ZADD".to_vec(), b"k".to_vec(), b"-0.5".to_vec(), vec![b'm'; 500]]]),
         ("an empty stream", calls(&["XADD k MAXLEN 0 7-7 a 1"])),
-        ("a stream of other fields each time", calls(&["XADD k 1-1 a 1", "XADD k 1-2 b 2 c 3", "XADD k 9-0 a 4", "XADD k 18446744073709551615-5 z 1 a 2"])),
+        (
+            "a stream of other fields each time",
+            calls(&["XADD k 1-1 a 1", "XADD k 1-2 b 2 c 3", "XADD k 9-0 a 4", "XADD k 18446744073709551615-5 z 1 a 2"]),
+        ),
     ];
     let mut stream: Vec<Vec<Vec<u8>>> = Vec::new();
     for number in 0..350u32 {
@@ -277,6 +280,65 @@ fn files_of_older_versions_hold_what_redis_finds_in_them() {
     }
 }
 
+#[test]
+fn everything_is_the_same_after_a_reload() {
+    for shards in [1, 3] {
+        let mut shards = InProcess::new(shards);
+        for (index, (_, calls)) in samples().into_iter().enumerate() {
+            make(&mut shards, &calls);
+            let payload = shards.bulk(&[b"DUMP", b"k"]);
+            let ttl = if index % 3 == 0 { "9000000" } else { "0" };
+            let name = format!("sample {index}");
+            assert!(is_ok(&shards.ask(&[b"RESTORE", name.as_bytes(), ttl.as_bytes(), &payload, b"IDLETIME", b"50"])));
+            shards.line("DEL k");
+        }
+        shards.database = 9;
+        shards.line("SET elsewhere 1");
+        let before = look(&mut shards);
+        assert!(is_ok(&shards.line("DEBUG RELOAD")));
+        for (before, after) in before.into_iter().zip(look(&mut shards)) {
+            assert!(before == after, "{}: {}, then {}", before.0.escape_ascii(), before.1, after.1);
+        }
+        shards.database = 9;
+        assert_eq!(shards.line("GET elsewhere"), Reply::Bulk(b"1".to_vec()));
+        shards.database = 0;
+        shards.now_ms += 8_999_999;
+        assert_eq!(shards.line("DBSIZE"), Reply::Integer(samples().len() as i64));
+        shards.now_ms += 2;
+        assert!(is_ok(&shards.line("DEBUG RELOAD")));
+        assert_eq!(
+            shards.line("DBSIZE"),
+            Reply::Integer((samples().len() - samples().len().div_ceil(3)) as i64),
+            "what is due is not loaded"
+        );
+    }
+}
+
+/// Keys of database 0: when they were last used, deadlines and encodings; contents.
+fn look(shards: &mut InProcess) -> Vec<(Vec<u8>, String, (String, Reply))> {
+    shards.database = 0;
+    let mut keys = elements(shards.line("KEYS *"));
+    keys.sort();
+    let mut about = |key: Reply| {
+        let Reply::Bulk(key) = key else { panic!("a key is a string") };
+        let facts = [["OBJECT", "IDLETIME"], ["OBJECT", "ENCODING"]]
+            .map(|[command, what]| shards.ask(&[command.as_bytes(), what.as_bytes(), &key]));
+        let facts = format!("{} {} {}", facts[0], facts[1], shards.ask(&[b"PEXPIRETIME", &key]));
+        let held = contents(shards, &key);
+        // Looking was a use: back to what it was.
+        let payload = shards.bulk(&[b"DUMP", &key]);
+        let time = shards.ask(&[b"PEXPIRETIME", &key]).to_string();
+        let ttl = if time == ":-1" { "0" } else { &time[1..] };
+        restore_idle(shards, &key, ttl, &payload);
+        (key, facts, held)
+    };
+    keys.into_iter().map(&mut about).collect()
+}
+
+fn restore_idle(shards: &mut InProcess, key: &[u8], ttl: &str, payload: &[u8]) {
+    assert!(is_ok(&shards.ask(&[b"RESTORE", key, ttl.as_bytes(), payload, b"IDLETIME", b"50", b"ABSTTL", b"REPLACE"])));
+}
+
 fn check(name: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_trencadis")).arg("check").arg(data(&format!("rdb/{name}"))).output().expect("our binary runs")
 }
@@ -286,7 +348,9 @@ fn check_says_what_is_in_a_file() {
     let output = check("rdb-preamble.aof");
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
-    for line in ["version 10", "redis-bits: 64", "database 0: 2 keys (2 string), 0 with a deadline", "sound to the end; the checksum is right"] {
+    for line in
+        ["version 10", "redis-bits: 64", "database 0: 2 keys (2 string), 0 with a deadline", "sound to the end; the checksum is right"]
+    {
         assert!(text.lines().any(|found| found == line), "{line:?} is not in\n{text}");
     }
     assert!(text.contains("behind the end: 52 bytes"), "{text}");
@@ -302,7 +366,9 @@ fn check_says_where_a_file_is_damaged() {
     assert!(text.ends_with("corrupt_ziplist.rdb: byte 494: database 0, key \"key:000000000091\": a ziplist that is none\n"), "{text}");
     let output = check("redis-7.0.json");
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stderr).unwrap().ends_with("byte 9: this is no RDB file: it begins neither with REDIS nor with VALKEY\n"));
+    assert!(
+        String::from_utf8(output.stderr).unwrap().ends_with("byte 9: this is no RDB file: it begins neither with REDIS nor with VALKEY\n")
+    );
     let output = check("missing");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("missing: No such file or directory"));
@@ -313,27 +379,113 @@ fn check_says_where_a_file_is_damaged() {
 /// Calls on a key of a type, readers and writers. Commands that are not there yet are passed over.
 fn traffic(kind: &str) -> &'static [&'static str] {
     match kind {
-        "string" => &["STRLEN k", "GETRANGE k -3 -1", "BITCOUNT k", "PFCOUNT k", "PFADD k a", "APPEND k x", "SETRANGE k 1 y", "SETBIT k 9 1", "INCR k"],
+        "string" => &[
+            "STRLEN k",
+            "GETRANGE k -3 -1",
+            "BITCOUNT k",
+            "PFCOUNT k",
+            "PFADD k a",
+            "APPEND k x",
+            "SETRANGE k 1 y",
+            "SETBIT k 9 1",
+            "INCR k",
+        ],
         "list" => &[
-            "LLEN k", "LINDEX k 0", "LINDEX k -1", "LRANGE k -3 -2", "LPOS k a", "LPOS k a RANK -1 COUNT 0", "LINSERT k BEFORE a b", "LSET k 0 x", "LSET k -1 7",
-            "LPUSH k 5", "RPUSH k y", "LREM k -1 5", "LREM k 0 a", "SORT k ALPHA", "LMOVE k k LEFT RIGHT", "LTRIM k 1 -2", "LPOP k 2", "RPOP k 2",
+            "LLEN k",
+            "LINDEX k 0",
+            "LINDEX k -1",
+            "LRANGE k -3 -2",
+            "LPOS k a",
+            "LPOS k a RANK -1 COUNT 0",
+            "LINSERT k BEFORE a b",
+            "LSET k 0 x",
+            "LSET k -1 7",
+            "LPUSH k 5",
+            "RPUSH k y",
+            "LREM k -1 5",
+            "LREM k 0 a",
+            "SORT k ALPHA",
+            "LMOVE k k LEFT RIGHT",
+            "LTRIM k 1 -2",
+            "LPOP k 2",
+            "RPOP k 2",
         ],
         "set" => &[
-            "SCARD k", "SISMEMBER k a", "SMISMEMBER k a 1", "SRANDMEMBER k 5", "SRANDMEMBER k -5", "SSCAN k 0", "SADD k a 1 zz", "SREM k a", "SINTER k k", "SUNION k k2",
-            "SMOVE k k2 1", "SPOP k", "SPOP k 2", "SADD k 99999999999 new",
+            "SCARD k",
+            "SISMEMBER k a",
+            "SMISMEMBER k a 1",
+            "SRANDMEMBER k 5",
+            "SRANDMEMBER k -5",
+            "SSCAN k 0",
+            "SADD k a 1 zz",
+            "SREM k a",
+            "SINTER k k",
+            "SUNION k k2",
+            "SMOVE k k2 1",
+            "SPOP k",
+            "SPOP k 2",
+            "SADD k 99999999999 new",
         ],
         "zset" => &[
-            "ZCARD k", "ZSCORE k a", "ZRANK k a", "ZREVRANK k a", "ZRANGEBYSCORE k -inf +inf", "ZRANGEBYLEX k - +", "ZCOUNT k 0 5", "ZLEXCOUNT k - +", "ZRANDMEMBER k 3",
-            "ZSCAN k 0", "ZRANGE k -3 -1 REV", "ZADD k 3 a 4 new", "ZINCRBY k 2 a", "ZREM k a", "ZUNION 2 k k2", "ZPOPMIN k", "ZPOPMAX k", "ZREMRANGEBYRANK k 0 0",
+            "ZCARD k",
+            "ZSCORE k a",
+            "ZRANK k a",
+            "ZREVRANK k a",
+            "ZRANGEBYSCORE k -inf +inf",
+            "ZRANGEBYLEX k - +",
+            "ZCOUNT k 0 5",
+            "ZLEXCOUNT k - +",
+            "ZRANDMEMBER k 3",
+            "ZSCAN k 0",
+            "ZRANGE k -3 -1 REV",
+            "ZADD k 3 a 4 new",
+            "ZINCRBY k 2 a",
+            "ZREM k a",
+            "ZUNION 2 k k2",
+            "ZPOPMIN k",
+            "ZPOPMAX k",
+            "ZREMRANGEBYRANK k 0 0",
         ],
         "hash" => &[
-            "HLEN k", "HGET k a", "HMGET k a 1", "HKEYS k", "HVALS k", "HSTRLEN k a", "HRANDFIELD k 3 WITHVALUES", "HRANDFIELD k -3", "HSCAN k 0", "HTTL k FIELDS 1 a",
-            "HSET k a 1 new 2", "HINCRBY k a 3", "HEXPIRE k 100 FIELDS 1 a", "HPERSIST k FIELDS 1 a", "HDEL k a", "HDEL k 1",
+            "HLEN k",
+            "HGET k a",
+            "HMGET k a 1",
+            "HKEYS k",
+            "HVALS k",
+            "HSTRLEN k a",
+            "HRANDFIELD k 3 WITHVALUES",
+            "HRANDFIELD k -3",
+            "HSCAN k 0",
+            "HTTL k FIELDS 1 a",
+            "HSET k a 1 new 2",
+            "HINCRBY k a 3",
+            "HEXPIRE k 100 FIELDS 1 a",
+            "HPERSIST k FIELDS 1 a",
+            "HDEL k a",
+            "HDEL k 1",
         ],
         "stream" => &[
-            "XLEN k", "XRANGE k - + COUNT 2", "XREVRANGE k + - COUNT 3", "XINFO STREAM k", "XINFO STREAM k FULL", "XINFO GROUPS k", "XINFO CONSUMERS k g", "XREAD STREAMS k 0",
-            "XPENDING k g", "XPENDING k mygroup - + 10", "XAUTOCLAIM k mygroup eve 0 0", "XREADGROUP GROUP g eve STREAMS k >", "XREADGROUP GROUP g eve STREAMS k 0",
-            "XADD k * a 1 b 2", "XADD k * c 3", "XDEL k 1-1", "XGROUP CREATE k fresh 0", "XGROUP DELCONSUMER k g eve", "XGROUP DESTROY k g", "XTRIM k MAXLEN 2", "XTRIM k MAXLEN 0",
+            "XLEN k",
+            "XRANGE k - + COUNT 2",
+            "XREVRANGE k + - COUNT 3",
+            "XINFO STREAM k",
+            "XINFO STREAM k FULL",
+            "XINFO GROUPS k",
+            "XINFO CONSUMERS k g",
+            "XREAD STREAMS k 0",
+            "XPENDING k g",
+            "XPENDING k mygroup - + 10",
+            "XAUTOCLAIM k mygroup eve 0 0",
+            "XREADGROUP GROUP g eve STREAMS k >",
+            "XREADGROUP GROUP g eve STREAMS k 0",
+            "XADD k * a 1 b 2",
+            "XADD k * c 3",
+            "XDEL k 1-1",
+            "XGROUP CREATE k fresh 0",
+            "XGROUP DELCONSUMER k g eve",
+            "XGROUP DESTROY k g",
+            "XTRIM k MAXLEN 2",
+            "XTRIM k MAXLEN 0",
         ],
         _ => &[],
     }
@@ -516,7 +668,11 @@ fn random_damage_is_refused_or_loads_sound() {
                 body[0] = dice.roll(30) as u8;
             }
             let version = [10, 12, 80, 6][dice.roll(4)];
-            loaded += u32::from(survives(&mut shards, &sealed(&body, version), &format!("seed {seed}, payload {number}: {}", body.escape_ascii())));
+            loaded += u32::from(survives(
+                &mut shards,
+                &sealed(&body, version),
+                &format!("seed {seed}, payload {number}: {}", body.escape_ascii()),
+            ));
         }
     }
     assert!(loaded > 100, "only {loaded} loaded: damage is too heavy to test anything");
@@ -524,7 +680,16 @@ fn random_damage_is_refused_or_loads_sound() {
 
 #[test]
 fn random_damage_to_files_is_told_or_loads_sound() {
-    let names = ["encodings", "hash-ziplist", "hash-zipmap", "list-quicklist", "zset-ziplist", "corrupt_ziplist", "corrupt_empty_keys", "redis-7.0"];
+    let names = [
+        "encodings",
+        "hash-ziplist",
+        "hash-zipmap",
+        "list-quicklist",
+        "zset-ziplist",
+        "corrupt_ziplist",
+        "corrupt_empty_keys",
+        "redis-7.0",
+    ];
     let files: Vec<Vec<u8>> = names.iter().map(|name| fs::read(data(&format!("rdb/{name}.rdb"))).unwrap()).collect();
     for seed in 0..rounds() {
         let mut dice = Dice(seed);
@@ -562,12 +727,18 @@ fn what_is_announced_and_does_not_come_costs_nothing() {
         wire.line("FLUSHALL");
     }
     let before = server.resident_bytes();
-    for length in [&[0x81, 0x10, 0, 0, 0, 0, 0, 0, 0][..], &[0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], &[0x80, 0x7f, 0xff, 0xff, 0xff]] {
+    for length in
+        [&[0x81, 0x10, 0, 0, 0, 0, 0, 0, 0][..], &[0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], &[0x80, 0x7f, 0xff, 0xff, 0xff]]
+    {
         for code in 0..=30 {
             for tail in [&b""[..], b"\x01a\x01b", b"\xc3\x05\x81\x10\0\0\0\0\0\0\0\x01a"] {
                 let body = [&[code], length, tail].concat();
                 for version in [10, 12, 80] {
-                    assert_eq!(restore(&mut wire, b"k", &sealed(&body, version)), Reply::Error(b"ERR Bad data format".to_vec()), "type {code}");
+                    assert_eq!(
+                        restore(&mut wire, b"k", &sealed(&body, version)),
+                        Reply::Error(b"ERR Bad data format".to_vec()),
+                        "type {code}"
+                    );
                 }
             }
         }

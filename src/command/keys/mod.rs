@@ -264,5 +264,6 @@ pub(crate) static TABLE: &[Row] =
             "key",
         ),
         debug::OBJECT,
+        debug::RELOAD,
         debug::PANIC,
     ];

@@ -91,7 +91,7 @@ impl<'a> Row<'a> {
         let row = Row { left: count, elements: Elements::Intset(members, width) };
         let mut numbers = row.clone().filter_map(|element| element.integer());
         let mut last = numbers.next();
-        let ascending = numbers.all(|number| std::mem::replace(&mut last, Some(number)) < Some(number));
+        let ascending = numbers.all(|number| last.replace(number) < Some(number));
         if ascending { Ok(row) } else { Err(Flaw::Broken("an intset out of order")) }
     }
 

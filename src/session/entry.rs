@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use ahash::RandomState;
 
-use crate::command::{Args, Arity, Categories, Doc, Fault, Flags, Row, Spec};
+use crate::command::{Args, Arity, Categories, Doc, Fault, Flags, KeySpec, Row, Spec};
 use crate::resp::Reply;
 use crate::session::Session;
 
@@ -75,6 +75,11 @@ impl SessionRow {
     /// A command that only has subcommands.
     pub(crate) const fn container(name: &'static str, arity: Arity) -> SessionRow {
         SessionRow { spec: Spec::new(name, arity, &[], Flags::NONE), handler: Handler::Container }
+    }
+
+    pub(crate) const fn keys(mut self, keys: &'static [KeySpec]) -> SessionRow {
+        self.spec.keys = keys;
+        self
     }
 
     pub(crate) const fn flags(mut self, flags: Flags) -> SessionRow {

@@ -8,6 +8,7 @@ mod local;
 mod pause;
 mod registry;
 mod serve;
+mod transaction;
 
 use admit::misused;
 pub(crate) use clients::Client;
@@ -18,8 +19,16 @@ pub(crate) use serve::serve;
 
 use std::rc::Rc;
 
+use crate::command::Flags;
+use crate::time::UnixMillis;
+
+use transaction::{Transaction, Watched};
+
 use crate::resp::Protocol;
 use crate::shard::batch::Manner;
+
+/// The number of a row that is no command of its own, and whose calls are counted nowhere.
+const UNCOUNTED: u16 = u16::MAX;
 
 /// One client's side of the conversation.
 pub(crate) struct Session {
@@ -33,6 +42,10 @@ pub(crate) struct Session {
     /// CLIENT NO-TOUCH is off.
     pub(crate) touches: bool,
     pub(crate) replies: Replies,
+    /// Between MULTI and EXEC: calls wait here.
+    pub(crate) transaction: Option<Box<Transaction>>,
+    /// WATCH.
+    pub(crate) watched: Option<Box<Watched>>,
     /// The connection ends when what is owed has been written.
     pub(crate) closing: bool,
 }
@@ -59,6 +72,8 @@ impl Session {
             authenticated,
             touches: true,
             replies: Replies::On,
+            transaction: None,
+            watched: None,
             closing: false,
         }
     }
@@ -85,6 +100,25 @@ impl Session {
         if self.replies == Replies::SkipThis {
             self.replies = Replies::On;
         }
+    }
+
+    /// Lets others see how many calls wait for EXEC.
+    fn tell_queued(&self) {
+        let queued = self.transaction.as_ref().map(|transaction| (transaction.len(), transaction.memory()));
+        self.client.queued.set(queued);
+    }
+
+    /// Ends a transaction, and its watch, with nothing done.
+    fn forget_transaction(&mut self) {
+        self.transaction = None;
+        self.watched = None;
+        self.tell_queued();
+    }
+
+    /// Whether a pause makes this call wait.
+    fn is_held(&self, entry: &Entry, now: UnixMillis) -> bool {
+        let writes = entry.spec.flags.has(Flags::RUNS_QUEUE) && self.transaction.as_ref().is_some_and(|transaction| transaction.writes());
+        self.local.board.pause.holds(entry, writes, now)
     }
 
     /// How its calls are to be run.

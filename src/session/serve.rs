@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::command::{Args, Fault};
+use crate::command::{Args, Fault, Flags};
 use crate::metrics::CommandTally;
 use crate::resp::{self, Decoder, Reply, Violation};
-use crate::router::ShardsGone;
+use crate::router::{Round, ShardsGone};
 use crate::session::admit::{Refusal, admit};
 use crate::session::local::{READ_BYTES, Turn};
 use crate::session::{Ask, Entry, Handler, Local, Replies, Session};
@@ -216,7 +216,7 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
             }
             _ => admit(session, registry, &args),
         };
-        if paused && admitted.as_ref().is_ok_and(|entry| local.board.pause.holds(entry, UnixMillis::now())) {
+        if paused && admitted.as_ref().is_ok_and(|entry| session.is_held(entry, UnixMillis::now())) {
             return (Stop::Paused { at }, at);
         }
         if session.replies == Replies::SkipNext {
@@ -235,6 +235,13 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
             }
         };
         session.client.command.set(Some(entry.id));
+        if session.transaction.is_some() && !entry.spec.flags.has(Flags::IMMEDIATE) {
+            if !queue(session, &mut turn.round, entry, &args) {
+                return (Stop::Close, end);
+            }
+            at = end;
+            continue;
+        }
         match entry.handler {
             Handler::Data(row) => {
                 last = entry.plain.then_some(entry);
@@ -268,7 +275,7 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
                 return (Stop::Barrier { ask, id: entry.id, start: 0, end: words, silent }, end);
             }
             Handler::Container => {
-                refuse(session, turn, &Refusal { fault: Fault::Arity(entry.spec.name), id: Some(entry.id) });
+                refuse(session, turn, &Refusal { fault: Fault::Arity(entry.spec.name), id: Some(entry.id), ends_transaction: false });
             }
         }
         at = end;
@@ -290,8 +297,39 @@ fn has_enough(session: &Session, turn: &Turn) -> bool {
     turn.round.answered_bytes() >= most
 }
 
+/// MULTI: the call waits for EXEC. False if the client has no more room for it.
+#[cold]
+fn queue(session: &mut Session, round: &mut Round, entry: &Entry, args: &Args<'_>) -> bool {
+    let silent = session.replies != Replies::On;
+    let local = session.local.clone();
+    let Some(transaction) = session.transaction.as_deref_mut() else { return true };
+    if entry.spec.flags.has(Flags::NO_MULTI) || matches!(entry.handler, Handler::Container) {
+        transaction.spoiled = true;
+        round.answer(session.protocol, silent, |reply| reply.error("ERR Command not allowed inside a transaction"));
+        session.said();
+        return true;
+    }
+    let fits = transaction.queue(entry, args) && transaction.memory() <= local.settings().client_query_buffer_limit;
+    if !fits {
+        local.counters().query_limit_closed.add(1);
+        tracing::warn!(client = %session.client.peer, "closing a client whose transaction passes the query buffer limit");
+        return false;
+    }
+    round.answer(session.protocol, silent, |reply| reply.simple("QUEUED"));
+    session.tell_queued();
+    session.said();
+    true
+}
+
 /// Answers a call that did not pass a gate.
 fn refuse(session: &mut Session, turn: &mut Turn, refusal: &Refusal) {
+    let mut text = refusal.fault.text();
+    if refusal.ends_transaction {
+        session.forget_transaction();
+        text = format!("EXECABORT Transaction discarded because of: {}", text.strip_prefix("ERR ").unwrap_or(&text)).into();
+    } else if let Some(transaction) = &mut session.transaction {
+        transaction.spoiled = true;
+    }
     let local = &session.local;
     let mut tally = local.tally.borrow_mut();
     refusal.fault.count_in(&mut tally.errors);
@@ -299,7 +337,7 @@ fn refuse(session: &mut Session, turn: &mut Turn, refusal: &Refusal) {
         tally.count_refused(id);
     }
     drop(tally);
-    turn.round.answer(session.protocol, session.replies != Replies::On, |reply| reply.error(&refusal.fault.text()));
+    turn.round.answer(session.protocol, session.replies != Replies::On, |reply| reply.error(&text));
     session.said();
 }
 

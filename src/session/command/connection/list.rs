@@ -53,14 +53,15 @@ fn line(client: &Client, registry: &Registry, now: UnixMillis) -> String {
     let (age, idle) = (now.since(client.created) / 1000, now.since(client.last_used.get()) / 1000);
     let command = client.command.get().map_or("NULL", |id| registry.name(id));
     let query_bytes = client.query_bytes.get();
+    let (multi, multi_bytes) = client.queued.get().map_or((-1, 0), |(calls, bytes)| (i64::try_from(calls).unwrap_or(i64::MAX), bytes));
     // Buffers belong to the worker and are lent while there is something to do, so that a client at rest holds its record only.
-    let total = std::mem::size_of::<Session>() + std::mem::size_of::<Client>() + query_bytes;
+    let total = std::mem::size_of::<Session>() + std::mem::size_of::<Client>() + query_bytes + multi_bytes;
     let mut line = String::with_capacity(320);
     // Writing to a String cannot fail.
     let _ = write!(line, "id={} addr={} laddr={} fd={}", client.id, client.peer, client.own, client.descriptor);
     let _ = write!(line, " name={} age={age} idle={idle}", String::from_utf8_lossy(&client.name.borrow()));
-    let _ = write!(line, " flags={} db={} sub=0 psub=0 ssub=0 multi=-1", Flags(client), client.database.get());
-    let _ = write!(line, " qbuf={query_bytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0");
+    let _ = write!(line, " flags={} db={} sub=0 psub=0 ssub=0 multi={multi}", Flags(client), client.database.get());
+    let _ = write!(line, " qbuf={query_bytes} qbuf-free=0 argv-mem=0 multi-mem={multi_bytes} rbs=0 rbp=0 obl=0 oll=0 omem=0");
     let _ = write!(line, " tot-mem={total} events=r cmd={command} user={} redir=-1", client.user.borrow());
     let _ =
         write!(line, " resp={} lib-name={} lib-ver={}", client.resp.get(), client.library_name.borrow(), client.library_version.borrow());
@@ -74,7 +75,13 @@ struct Flags<'a>(&'a Client);
 impl std::fmt::Display for Flags<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let client = self.0;
-        let letters = [(client.ending.get(), 'A'), (client.unix, 'U'), (client.no_evict.get(), 'e'), (client.no_touch.get(), 'T')];
+        let letters = [
+            (client.queued.get().is_some(), 'x'),
+            (client.ending.get(), 'A'),
+            (client.unix, 'U'),
+            (client.no_evict.get(), 'e'),
+            (client.no_touch.get(), 'T'),
+        ];
         let mut set = letters.into_iter().filter(|&(is_set, _)| is_set).peekable();
         if set.peek().is_none() {
             return f.write_char('N');

@@ -5,6 +5,7 @@ use crate::resp::{Protocol, Reply};
 use crate::session::{Replies, Session};
 
 pub(super) fn run(session: &mut Session, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    session.forget_transaction();
     session.select(0);
     session.speak(Protocol::Resp2);
     session.authenticated = session.local.settings().requirepass.is_none();

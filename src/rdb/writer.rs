@@ -1,7 +1,7 @@
 //! A whole file, written as it goes: entries are handed in, bytes are taken out. `file` draws what they look like.
 
 use super::encode::{self, Form};
-use super::{VERSION, crc64, file};
+use super::{VERSION, VERSION_WITH_DEADLINES, crc64, file};
 use crate::store::Entry;
 
 /// How a key was used, where that is worth keeping.
@@ -22,9 +22,11 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Begins a file with facts about it: names and texts.
-    pub(crate) fn new(facts: &[(&str, &str)]) -> Writer {
-        let mut bytes = format!("REDIS{VERSION:04}").into_bytes();
+    /// Begins a file with facts about it: names and texts. `deadlines`: members of collections in it may have deadlines of their own, which
+    /// Redis knows since 7.4.
+    pub(crate) fn new(facts: &[(&str, &str)], deadlines: bool) -> Writer {
+        let version = if deadlines { VERSION_WITH_DEADLINES } else { VERSION };
+        let mut bytes = format!("REDIS{version:04}").into_bytes();
         for (name, text) in facts {
             bytes.push(file::FACT);
             encode::string(name.as_bytes(), &mut bytes);

@@ -80,7 +80,7 @@ fn reload(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(),
 }
 
 fn write_and_read(old: &[Database], keyspace: &mut Keyspace, limits: &Limits, now: UnixMillis) -> Result<(), Wrong> {
-    let (mut writer, mut loading) = (Writer::new(&[]), Loading { reader: Reader::new(), database: 0, keyspace, limits, now });
+    let (mut writer, mut loading) = (Writer::new(&[], true), Loading { reader: Reader::new(), database: 0, keyspace, limits, now });
     for (number, database) in old.iter().enumerate().filter(|(_, database)| !database.is_empty()) {
         writer.database(number, database.len(), database.volatile());
         for entry in database.iter() {

@@ -12,6 +12,8 @@ pub enum Error {
     Setting { place: String, key: String, problem: String },
     /// A file of settings could not be read or is not TOML; then `line` says where.
     File { path: PathBuf, line: Option<usize>, problem: String },
+    /// A file of data could not be read, or is damaged: at this byte.
+    Data { path: PathBuf, at: Option<u64>, problem: String },
     /// An address or socket could not be opened.
     Listen { address: String, source: std::io::Error },
     /// The operating system refused something else.
@@ -29,7 +31,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Setting { .. } | Error::File { .. } => 78,
-            Error::Listen { .. } | Error::Io { .. } | Error::Peer(_) => 1,
+            Error::Data { .. } | Error::Listen { .. } | Error::Io { .. } | Error::Peer(_) => 1,
         }
     }
 }
@@ -40,6 +42,8 @@ impl fmt::Display for Error {
             Error::Setting { place, key, problem } => write!(f, "{place}: {key}: {problem}"),
             Error::File { path, line: Some(line), problem } => write!(f, "{}:{line}: {problem}", path.display()),
             Error::File { path, line: None, problem } => write!(f, "{}: {problem}", path.display()),
+            Error::Data { path, at: Some(at), problem } => write!(f, "{}: byte {at}: {problem}", path.display()),
+            Error::Data { path, at: None, problem } => write!(f, "{}: {problem}", path.display()),
             Error::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
             Error::Io { doing, source } => write!(f, "{doing}: {source}"),
             Error::Peer(problem) => f.write_str(problem),

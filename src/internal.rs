@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::command::{Args, Fault, Limits, Row};
+use crate::rdb;
 use crate::resp::{self, Decoder, Protocol, Span};
 use crate::router::{Round, Spare};
 use crate::session::{Entry, Handler, Registry};
@@ -72,6 +73,52 @@ impl InProcess {
     pub fn knows(&self, words: &[&[u8]]) -> bool {
         let word = |at: usize| words.get(at).copied().unwrap_or_default();
         find(&self.registry, word(0), word(1)).is_some()
+    }
+
+    /// Puts the keys of an RDB file in, which is read in pieces of that many bytes. Returns what is not a key, in words, or where and how
+    /// the file is wrong.
+    ///
+    /// # Errors
+    /// The file is not sound.
+    pub fn load(&mut self, file: &[u8], piece: usize) -> Result<Vec<String>, String> {
+        let (mut reader, mut database, mut told) = (rdb::Reader::new(), 0, Vec::new());
+        let mut pieces = file.chunks(piece.max(1));
+        loop {
+            let is_last = match pieces.next() {
+                Some(piece) => {
+                    reader.feed(piece);
+                    false
+                }
+                None => {
+                    reader.finish();
+                    true
+                }
+            };
+            let wrong = |wrong: rdb::Wrong| format!("byte {}: {}", wrong.at, wrong.flaw);
+            while let Some(item) = reader.next(&self.limits.thresholds).map_err(wrong)? {
+                match item {
+                    rdb::Item::Database(number) => database = usize::try_from(number).unwrap_or(usize::MAX).min(15),
+                    rdb::Item::Key(record) => self.place(database, *record),
+                    other => told.push(format!("{other:?}")),
+                }
+            }
+            if is_last {
+                return Ok(told);
+            }
+        }
+    }
+
+    fn place(&mut self, database: usize, record: rdb::Record) {
+        let shards = u32::try_from(self.shards.len()).unwrap_or(u32::MAX);
+        let mut held = Held::new(self.shards.len());
+        let index = slot::shard_of(&record.key, shards) as usize;
+        let mut keyspace = self.shards[index].lend();
+        let hash = keyspace.hash(&record.key);
+        keyspace.database_mut(database).insert(hash, &record.key, record.value, record.deadline);
+        held.take(index, keyspace);
+        for (index, returned) in held.give_back() {
+            self.shards[index].take_back(returned);
+        }
     }
 
     /// Answers one call as its bytes on the wire; `None` for commands that are not for shards.

@@ -16,6 +16,8 @@ mod resp;
 mod settings;
 // Floor 2: data.
 mod store;
+// Floor 3: the written form of data.
+mod rdb;
 // Floor 4: commands on data.
 mod command;
 // Floor 6, above the tokio line: actors and edges.

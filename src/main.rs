@@ -22,6 +22,7 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     match Settings::from_process()? {
         Request::Print(text) => print(&text),
+        Request::Check(path) => print(&Server::check(&path)?),
         Request::Serve(settings) => {
             logging::start(&settings)?;
             Server::run(*settings)

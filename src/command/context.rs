@@ -449,6 +449,17 @@ impl Limits {
         elapsed.checked_div(self.lfu_decay_minutes).map_or(counter, |decay| counter.saturating_sub(decay))
     }
 
+    /// The access bits, under an LFU policy, of an entry whose counter stands at `counter`.
+    pub(crate) fn used_so_often(counter: u8, now: UnixMillis) -> u32 {
+        (minutes(now) << 8) | u32::from(counter)
+    }
+
+    /// The access bits, under other policies, of an entry last used that many seconds ago.
+    pub(crate) fn last_used(idle_seconds: u64, now: UnixMillis) -> u32 {
+        let idle = u32::try_from(idle_seconds).unwrap_or(u32::MAX).min(0x00ff_ffff);
+        seconds(now).wrapping_sub(idle) & 0x00ff_ffff
+    }
+
     /// OBJECT IDLETIME: seconds since the last use.
     pub(crate) fn idle_seconds(access: u32, now: UnixMillis) -> u32 {
         seconds(now).wrapping_sub(access) & 0x00ff_ffff

@@ -1,5 +1,6 @@
 //! The roof: puts settings, shards, workers and listeners together, and takes them apart again in reverse.
 
+mod check;
 mod doors;
 pub mod logging;
 mod pidfile;

@@ -1,7 +1,7 @@
 //! Layers: the defaults, the file, credentials, the environment, the arguments. The later one wins.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use config::{Config, ConfigError, Map, Source};
 
@@ -36,7 +36,13 @@ impl Source for Layer {
 
 /// What arguments and environment ask for.
 pub(super) fn request(words: impl Iterator<Item = OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> Result<Request> {
-    let arguments = arguments::parse(words)?;
+    let words: Vec<OsString> = words.collect();
+    if let [first, file] = words.as_slice()
+        && first == "check"
+    {
+        return Ok(Request::Check(PathBuf::from(file)));
+    }
+    let arguments = arguments::parse(words.into_iter())?;
     match arguments.purpose {
         Purpose::Help => return Ok(Request::Print(reference::help())),
         Purpose::Version => return Ok(Request::Print(reference::version())),

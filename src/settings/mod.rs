@@ -28,6 +28,8 @@ pub enum Request {
     Serve(Box<Settings>),
     /// Print this and exit: `--help`, `--version`, `--print-config`, `--check-config`.
     Print(String),
+    /// Check this file of data: `check FILE`.
+    Check(PathBuf),
 }
 
 /// Every setting of the daemon, as typed values and as the texts CONFIG GET prints.

@@ -88,9 +88,10 @@ fn backticked(names: &[&str]) -> String {
 pub(crate) fn help() -> String {
     let mut text = format!(
         "{}\nAn in-memory database daemon that speaks the Redis protocol.\n\n\
-         Usage: trencadis [FILE] [--DIRECTIVE VALUE..]..\n\n\
+         Usage: trencadis [FILE] [--DIRECTIVE VALUE..]..\n       trencadis check DATAFILE\n\n\
          FILE is TOML (see config/trencadis.toml); without it the defaults hold. Over the file go variables\n\
-         TRENCADIS__SECTION__KEY, and over those the directives given here.\n\nOptions:\n",
+         TRENCADIS__SECTION__KEY, and over those the directives given here.\n\
+         DATAFILE is an RDB file of Redis or Valkey: says what is in it, or where it is damaged. Exit code 0 or 1.\n\nOptions:\n",
         version()
     );
     for (name, _, help) in OPTIONS {

@@ -9,7 +9,7 @@ fn load(words: &[&str], environment: &[(&str, &str)]) -> Result<Settings> {
     let environment = environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     match load::request(words.iter().map(OsString::from), environment)? {
         Request::Serve(settings) => Ok(*settings),
-        Request::Print(text) => panic!("printed {text}"),
+        other => panic!("asks for {other:?}"),
     }
 }
 

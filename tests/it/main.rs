@@ -6,6 +6,7 @@
 // What the tests stand on.
 mod checker;
 mod daemon;
+mod json;
 mod reply;
 mod wire;
 // The house inspects itself.
@@ -19,6 +20,7 @@ mod keys;
 mod members;
 mod operation;
 mod protocol;
+mod rdb;
 mod robustness;
 mod serial;
 mod settings;

@@ -3,6 +3,7 @@
 mod copy;
 mod debug;
 mod del;
+mod dump;
 mod expire;
 mod flush;
 mod list;
@@ -15,13 +16,14 @@ mod watch;
 
 pub(crate) use watch::ROW as WATCH;
 
-use crate::command::{Access, Arity, Categories, Join, KeySpec, Row, Run, Spread, spec};
+use crate::command::{Access, Arity, Categories, Flags, Join, KeySpec, Row, Run, Spread, spec};
 
 const LOOK: &[KeySpec] = &[KeySpec::at(1, Access::RO)];
 const READ: &[KeySpec] = &[KeySpec::at(1, Access::RO.and(Access::ACCESS))];
 const UPDATE: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::UPDATE))];
 const REMOVE: &[KeySpec] = &[KeySpec::rest(1, 1, Access::RM.and(Access::DELETE))];
 const MANY: &[KeySpec] = &[KeySpec::rest(1, 1, Access::RO)];
+const RESTORED: &[KeySpec] = &[KeySpec::at(1, Access::OW.and(Access::UPDATE))];
 /// The key of a subcommand.
 const SECOND: &[KeySpec] = &[KeySpec::at(2, Access::RO)];
 const SOURCE: KeySpec = KeySpec::at(1, Access::RW.and(Access::ACCESS).and(Access::DELETE));
@@ -212,6 +214,31 @@ pub(crate) static TABLE: &[Row] =
             .categories(Categories::DANGEROUS)
             .spread(Spread::All(Join::AllOk))
             .doc("server", "4.0.0", "Exchanges two databases for everybody who has them selected.", "O(1)", "index1 index2"),
+        read("dump", Arity::exactly(2), READ, dump::dump).tips(VARYING).doc(
+            "generic",
+            "2.6.0",
+            "Answers what a key holds as bytes that RESTORE takes, here or in another server.",
+            "O(N) for a value of N bytes",
+            "key",
+        ),
+        write("restore", Arity::at_least(4), RESTORED, dump::restore).denyoom().categories(Categories::DANGEROUS).doc(
+            "generic",
+            "2.6.0",
+            "Makes a key of what DUMP answered.",
+            "O(N) for a value of N elements, O(N*log(N)) for sorted sets",
+            "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+        ),
+        write("restore-asking", Arity::at_least(4), RESTORED, dump::restore)
+            .denyoom()
+            .flags(Flags::ASKING)
+            .categories(Categories::DANGEROUS)
+            .doc(
+                "server",
+                "3.0.0",
+                "Does what RESTORE does, for a server that hands slots over.",
+                "O(N) for a value of N elements, O(N*log(N)) for sorted sets",
+                "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+            ),
         read("object|encoding", Arity::exactly(3), SECOND, object::encoding).tips(VARYING).doc(
             "generic",
             "2.2.3",
@@ -248,5 +275,6 @@ pub(crate) static TABLE: &[Row] =
             "key [SAMPLES count]",
         ),
         debug::OBJECT,
+        debug::RELOAD,
         debug::PANIC,
     ];

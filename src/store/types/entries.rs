@@ -271,6 +271,14 @@ impl<'a> Coded<'a> {
     }
 }
 
+/// Adds an element to a row that somebody builds byte by byte: one to be written out. It must be shorter than 4 GiB.
+pub fn append(row: &mut Vec<u8>, element: Element<'_>) {
+    let coded = Coded::new(element);
+    row.extend_from_slice(&coded.head[..coded.head_len]);
+    row.extend_from_slice(coded.data);
+    row.extend_from_slice(&coded.back[..coded.back_len]);
+}
+
 /// The bytes a string of `len` bytes takes in a row.
 pub fn string_bytes(len: usize) -> usize {
     let head = match len {

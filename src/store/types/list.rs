@@ -68,7 +68,7 @@ impl List {
     }
 
     /// The packed rows in order, for DUMP and snapshots: one if the encoding is "listpack".
-    pub fn rows(&self) -> impl Iterator<Item = Entries<'_>> {
+    pub fn rows(&self) -> impl Iterator<Item = Entries<'_>> + Clone {
         let (one, nodes) = match &self.form {
             Form::One(packed) => (Some(packed.entries()), None),
             Form::Many(chain) => (None, Some(chain.nodes.iter())),

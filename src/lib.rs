@@ -20,6 +20,7 @@ mod store;
 mod command;
 // Floor 6, above the tokio line: actors and edges.
 mod net;
+mod pubsub;
 mod shard;
 // Floor 7: between actors.
 mod router;

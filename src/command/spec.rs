@@ -103,6 +103,8 @@ impl Access {
     pub(crate) const INSERT: Access = Access(1 << 6);
     pub(crate) const DELETE: Access = Access(1 << 7);
     pub(crate) const VARIABLE: Access = Access(1 << 8);
+    /// It is no key, but is routed like one: a sharded channel.
+    pub(crate) const NOT_KEY: Access = Access(1 << 9);
 
     pub(crate) const fn and(self, other: Access) -> Access {
         Access(self.0 | other.0)
@@ -110,7 +112,7 @@ impl Access {
 
     /// The names in the order in which Redis lists them.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
-        const NAMES: [&str; 9] = ["RO", "RW", "OW", "RM", "access", "update", "insert", "delete", "variable_flags"];
+        const NAMES: [&str; 10] = ["RO", "RW", "OW", "RM", "access", "update", "insert", "delete", "variable_flags", "not_key"];
         NAMES.into_iter().enumerate().filter(move |(bit, _)| self.0 & (1 << bit) != 0).map(|(_, name)| name)
     }
 }
@@ -143,6 +145,8 @@ impl Flags {
     pub(crate) const NO_MULTI: Flags = Flags(1 << 18);
     pub(crate) const ALLOW_BUSY: Flags = Flags(1 << 19);
     pub(crate) const MOVABLE_KEYS: Flags = Flags(1 << 20);
+    /// May be asked by a client that speaks RESP2 and listens to something.
+    pub(crate) const SUBSCRIBED: Flags = Flags(1 << 21);
 
     pub(crate) const fn and(self, other: Flags) -> Flags {
         Flags(self.0 | other.0)
@@ -152,9 +156,9 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
-    /// The names as COMMAND prints them; [`Flags::PROTECTED`] has none.
+    /// The names as COMMAND prints them; [`Flags::PROTECTED`] and [`Flags::SUBSCRIBED`] have none.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
-        const NAMES: [&str; 21] = [
+        const NAMES: [&str; 22] = [
             "write",
             "readonly",
             "denyoom",
@@ -176,6 +180,7 @@ impl Flags {
             "no_multi",
             "allow_busy",
             "movablekeys",
+            "",
         ];
         NAMES.into_iter().enumerate().filter(move |(bit, name)| self.0 & (1 << bit) != 0 && !name.is_empty()).map(|(_, name)| name)
     }

@@ -15,7 +15,10 @@ pub(crate) fn admit<'r>(session: &Session, registry: &'r Registry, args: &Args<'
     let refused = |id| move |fault| Refusal { fault, id };
     allowed(session, command, args).map_err(refused(Some(command.id)))?;
     let entry = subcommand(command, args).map_err(refused(None))?;
-    arity(command, entry, args).and_then(|()| authenticated(session, entry)).map_err(refused(Some(entry.id)))?;
+    arity(command, entry, args)
+        .and_then(|()| authenticated(session, entry))
+        .and_then(|()| subscribed(session, entry))
+        .map_err(refused(Some(entry.id)))?;
     Ok(entry)
 }
 
@@ -66,6 +69,17 @@ fn authenticated(session: &Session, entry: &Entry) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::Because("NOAUTH Authentication required."))
+}
+
+/// Is it something else than an answer that this client waits for? RESP2 cannot tell the two apart.
+fn subscribed(session: &Session, entry: &Entry) -> Result<(), Fault> {
+    if entry.spec.flags.has(Flags::SUBSCRIBED) || !session.is_confined() {
+        return Ok(());
+    }
+    Err(Fault::told(format!(
+        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+        entry.spec.name
+    )))
 }
 
 /// What Redis shows of a name or an argument that it does not know.

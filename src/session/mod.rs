@@ -8,6 +8,7 @@ mod local;
 mod pause;
 mod registry;
 mod serve;
+mod subscribe;
 
 use admit::misused;
 pub(crate) use clients::Client;
@@ -73,11 +74,19 @@ impl Session {
     pub(crate) fn speak(&mut self, protocol: Protocol) {
         self.protocol = protocol;
         self.client.resp.set(if protocol == Protocol::Resp3 { 3 } else { 2 });
+        if let Some(listener) = self.client.listener.get() {
+            listener.speak(protocol);
+        }
     }
 
     /// Whether the client may do what strangers may not: it said who it is, or nobody has to.
     pub(crate) fn is_authenticated(&self) -> bool {
         self.authenticated || self.local.settings().requirepass.is_none()
+    }
+
+    /// Whether it may ask only a few things, because a message would be taken for the answer.
+    pub(crate) fn is_confined(&self) -> bool {
+        self.protocol == Protocol::Resp2 && self.client.listens()
     }
 
     /// A call was answered, or was not to be: CLIENT REPLY SKIP is over with it.

@@ -16,7 +16,7 @@ use crate::resp::{self, Decoder, Reply, Violation};
 use crate::router::ShardsGone;
 use crate::session::admit::{Refusal, admit};
 use crate::session::local::{READ_BYTES, Turn};
-use crate::session::{Ask, Entry, Handler, Local, Replies, Session};
+use crate::session::{Ask, Entry, Handler, Local, Replies, Session, subscribe};
 use crate::time::UnixMillis;
 
 /// What a client that has not said who he is may have unread in our buffer before we hang up.
@@ -27,6 +27,9 @@ const UNAUTHENTICATED_QUERY_BYTES_MAX: usize = 1 << 20;
 const ANSWERED_BYTES_MAX: usize = 256 << 10;
 const UNAUTHENTICATED_ANSWERED_BYTES_MAX: usize = 16 << 10;
 
+/// Letters posted at once: what one read of small ones holds. Larger ones fill a read, and so a parcel, sooner.
+const LETTERS_MAX: usize = 1024;
+
 /// Why taking up requests stopped.
 enum Stop {
     /// There is enough to write.
@@ -34,7 +37,7 @@ enum Stop {
     /// The buffer holds no further whole request.
     NeedsMore,
     /// The next request has to wait until everything before it is answered: this handler must ask others.
-    Barrier { ask: Ask, id: u16, start: usize, end: usize, silent: bool },
+    Barrier { ask: Ask, id: u16, start: usize, end: usize },
     /// The next request has to wait until the pause is over; it begins here.
     Paused { at: usize },
     /// The client broke the protocol, or said goodbye: nothing more is read.
@@ -51,7 +54,12 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut session: Sessio
         if session.client.ending.get() || local.stopping.get() {
             return linger(&mut stream).await;
         }
-        match fill(&mut stream, &mut input, &decoder, &local).await {
+        let filled = if session.client.listener.get().is_some() {
+            subscribe::listen(&session, &mut stream, &mut input, &decoder).await
+        } else {
+            fill(&mut stream, &mut input, &decoder, &local).await
+        };
+        match filled {
             Ok(0) | Err(_) => return,
             Ok(read) => {
                 local.counters().bytes_in.add(read as u64);
@@ -93,7 +101,7 @@ fn poll_discard<S: AsyncRead + Unpin>(stream: &mut S, cx: &mut Context<'_>) -> P
 }
 
 /// Reads once into the session's buffer; takes a spare buffer only while there is something to read.
-async fn fill<S: AsyncRead + Unpin>(
+pub(super) async fn fill<S: AsyncRead + Unpin>(
     stream: &mut S,
     input: &mut Option<Arc<Vec<u8>>>,
     decoder: &Decoder,
@@ -143,10 +151,10 @@ async fn answer<S: AsyncWrite + Unpin>(
                 *input = kept;
                 return Ok(());
             }
-            Stop::Barrier { ask, id, start, end, silent } => {
+            Stop::Barrier { ask, id, start, end } => {
                 // The words of the request stay in `turn.words[start..]`.
                 let args = Args::new(&buffer, &turn.words[start..end]);
-                ask_others(session, stream, ask, id, args, silent, &mut turn.scratch).await?;
+                ask_others(session, stream, ask, id, args, &mut turn.scratch).await?;
                 turn.words.clear();
             }
             Stop::Paused { at: held } => {
@@ -168,7 +176,7 @@ async fn answer<S: AsyncWrite + Unpin>(
 }
 
 /// The connection is over; nothing more can be said on it.
-struct Ended;
+pub(super) struct Ended;
 
 impl From<io::Error> for Ended {
     fn from(_: io::Error) -> Ended {
@@ -219,6 +227,11 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
         if paused && admitted.as_ref().is_ok_and(|entry| local.board.pause.holds(entry, UnixMillis::now())) {
             return (Stop::Paused { at }, at);
         }
+        // A letter overtakes nothing that was asked before it, and nothing asked later overtakes a letter.
+        let is_letter = admitted.as_ref().is_ok_and(|entry| matches!(entry.handler, Handler::Post(_)));
+        if if is_letter { turn.round.asks_shards() } else { !turn.letters.is_empty() } {
+            return (Stop::Enough, at);
+        }
         if session.replies == Replies::SkipNext {
             session.replies = Replies::SkipThis;
         }
@@ -265,7 +278,15 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
             }
             Handler::Ask(ask) => {
                 let words = turn.words.len();
-                return (Stop::Barrier { ask, id: entry.id, start: 0, end: words, silent }, end);
+                return (Stop::Barrier { ask, id: entry.id, start: 0, end: words }, end);
+            }
+            Handler::Post(post) => {
+                turn.letters.push((post(&args), entry.id, silent));
+                session.said();
+                // Who listens himself gets each message before its answer.
+                if turn.letters.len() >= LETTERS_MAX || session.client.listens() {
+                    return (Stop::Enough, end);
+                }
             }
             Handler::Container => {
                 refuse(session, turn, &Refusal { fault: Fault::Arity(entry.spec.name), id: Some(entry.id) });
@@ -321,6 +342,9 @@ async fn flush<S: AsyncWrite + Unpin>(
     buffer: Arc<Vec<u8>>,
     turn: &mut Turn,
 ) -> Result<Arc<Vec<u8>>, Ended> {
+    if !turn.letters.is_empty() {
+        subscribe::post(session, stream, turn).await?;
+    }
     if turn.round.is_empty() {
         return Ok(buffer);
     }
@@ -348,7 +372,7 @@ async fn flush<S: AsyncWrite + Unpin>(
     kept.or(input).ok_or(Ended)
 }
 
-async fn write<S: AsyncWrite + Unpin>(session: &Session, stream: &mut S, bytes: &[u8]) -> io::Result<()> {
+pub(super) async fn write<S: AsyncWrite + Unpin>(session: &Session, stream: &mut S, bytes: &[u8]) -> io::Result<()> {
     if bytes.is_empty() {
         return Ok(());
     }
@@ -379,7 +403,6 @@ async fn ask_others<S: AsyncWrite + Unpin>(
     ask: Ask,
     id: u16,
     args: Args<'_>,
-    silent: bool,
     scratch: &mut Vec<u8>,
 ) -> Result<(), Ended> {
     let (protocol, started) = (session.protocol, Instant::now());
@@ -392,11 +415,15 @@ async fn ask_others<S: AsyncWrite + Unpin>(
         Reply::new(scratch, protocol).error(&fault.text());
         fault.count_in(&mut local.tally.borrow_mut().errors);
     }
+    // RESET may just have changed whether this very call is answered.
+    let silent = session.replies != Replies::On;
     session.said();
     let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
     local.tally.borrow_mut().count(id, CommandTally { calls: 1, nanos, failed });
     local.counters().commands.add(1);
     session.client.calls.set(session.client.calls.get() + 1);
+    // What it has subscribed to or not, if it is that what was asked, and messages of before.
+    subscribe::push_out(session, stream).await?;
     if !silent {
         write(session, stream, scratch).await?;
     }

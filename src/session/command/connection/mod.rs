@@ -41,7 +41,7 @@ pub(crate) static TABLE: &[SessionRow] = &[
         "[protover [AUTH username password] [SETNAME clientname]]",
     ),
     here("ping", Arity::at_least(1), ping::run)
-        .flags(Flags::FAST)
+        .flags(Flags::FAST.and(Flags::SUBSCRIBED))
         .categories(Categories::CONNECTION)
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .doc("connection", "1.0.0", "Answers PONG, or the message it was given.", "O(1)", "[message]"),
@@ -53,14 +53,14 @@ pub(crate) static TABLE: &[SessionRow] = &[
         .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))
         .categories(Categories::CONNECTION)
         .doc("connection", "1.0.0", "Chooses the numbered database that later calls of this connection work on.", "O(1)", "index"),
-    here("quit", Arity::at_least(1), reset::quit).flags(HANDSHAKE).categories(Categories::CONNECTION).doc(
+    here("quit", Arity::at_least(1), reset::quit).flags(HANDSHAKE.and(Flags::SUBSCRIBED)).categories(Categories::CONNECTION).doc(
         "connection",
         "1.0.0",
         "Answers OK and closes the connection.",
         "O(1)",
         "",
     ),
-    here("reset", Arity::exactly(1), reset::run).flags(HANDSHAKE).categories(Categories::CONNECTION).doc(
+    SessionRow::ask("reset", Arity::exactly(1), reset::run).flags(HANDSHAKE.and(Flags::SUBSCRIBED)).categories(Categories::CONNECTION).doc(
         "connection",
         "6.2.0",
         "Brings the connection back to the state of a new one: RESP2, database 0, no name, the default user.",

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::command::Args;
 use crate::command::Fault;
 use crate::metrics::{SessionTally, Tally};
+use crate::pubsub::Space;
 use crate::resp::Reply;
 use crate::session::{Asked, Board, Session, clients};
 use crate::settings::Settings;
@@ -25,6 +26,8 @@ struct Figures {
     /// The sum of `shards`.
     whole: Tally,
     sessions: SessionTally,
+    /// Channels, patterns and sharded channels that somebody listens to.
+    listened: [u64; 3],
     /// By shard: messages that wait.
     waiting: Vec<usize>,
 }
@@ -97,6 +100,8 @@ async fn collect(session: &Session) -> Result<Figures, Fault> {
     let mut whole = Tally::default();
     shards.iter().for_each(|shard| whole.add(shard));
     let sessions = clients::tallies(local, false).await;
+    let spaces = [Space::Channels, Space::Patterns, Space::ShardChannels];
+    let listened = local.board.broker.look(move |registry| spaces.map(|space| registry.count(space) as u64)).await.unwrap_or_default();
     let settings = local.board.settings.borrow().clone();
-    Ok(Figures { board: local.board.clone(), settings, now: UnixMillis::now(), shards, whole, sessions, waiting })
+    Ok(Figures { board: local.board.clone(), settings, now: UnixMillis::now(), shards, whole, sessions, listened, waiting })
 }

@@ -72,7 +72,10 @@ pub(crate) enum Taken {
     /// Several, copied behind one another: so many bytes.
     Copied(u64),
     /// One that is too large to copy once more.
-    Large { first: &'static [u8], push: Shared },
+    Large {
+        first: &'static [u8],
+        push: Shared,
+    },
 }
 
 /// What one write takes at most, unless a single push is larger.
@@ -129,7 +132,12 @@ impl Listener {
     pub(crate) fn leave_all(&self) -> Vec<(Space, Vec<Name>)> {
         let names = self.names.take();
         let spaces = [Space::Channels, Space::Patterns, Space::ShardChannels];
-        spaces.into_iter().zip(names).filter(|(_, names)| !names.is_empty()).map(|(space, names)| (space, names.into_iter().collect())).collect()
+        spaces
+            .into_iter()
+            .zip(names)
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(space, names)| (space, names.into_iter().collect()))
+            .collect()
     }
 
     /// How many names of one kind it listens to.

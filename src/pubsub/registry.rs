@@ -176,3 +176,120 @@ impl Registry {
         audience.map_or(0, Audience::len)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::glob;
+
+    const SPACES: [Space; 3] = [Space::Channels, Space::Patterns, Space::ShardChannels];
+
+    /// Who listens to what, as a set: everything else is looked for in it.
+    #[derive(Default)]
+    struct Naive(BTreeSet<(usize, Vec<u8>, u32, u64)>);
+
+    impl Naive {
+        fn listeners(&self, space: Space, name: &[u8]) -> Vec<(u32, u64)> {
+            self.0
+                .iter()
+                .filter(|(of, known, ..)| *of == space as usize && known == name)
+                .map(|&(_, _, worker, client)| (worker, client))
+                .collect()
+        }
+
+        fn names(&self, space: Space) -> BTreeSet<Vec<u8>> {
+            self.0.iter().filter(|(of, ..)| *of == space as usize).map(|(_, name, ..)| name.clone()).collect()
+        }
+
+        /// Everybody who gets a message, as often as he gets it, by what he gets.
+        fn receivers(&self, space: Space, channel: &[u8]) -> BTreeMap<Vec<u8>, Vec<(u32, u64)>> {
+            let mut all = BTreeMap::new();
+            let letter = if space == Space::Channels { Letter::to_channel } else { Letter::to_shard_channel };
+            all.insert(letter(channel, b"text").into_push().rest().to_vec(), self.listeners(space, channel));
+            if space == Space::Channels {
+                for pattern in self.names(Space::Patterns).into_iter().filter(|pattern| glob::matches(pattern, channel, false)) {
+                    let push = Letter::to_channel(channel, b"text").by_pattern(&pattern);
+                    all.insert(push.rest().to_vec(), self.listeners(Space::Patterns, &pattern));
+                }
+            }
+            all.retain(|_, listeners| !listeners.is_empty());
+            all
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Join(usize, Vec<u8>, ListenerId),
+        Leave(usize, Vec<u8>, ListenerId),
+        Deal(bool, Vec<u8>),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let name = || prop_oneof!["[ab]{0,2}".prop_map(String::into_bytes), "[ab*?]{1,2}".prop_map(String::into_bytes)];
+        let listener = || (0..3u32, 0..4u64).prop_map(|(worker, client)| ListenerId { worker, client: client * 3 + u64::from(worker) });
+        prop_oneof![
+            3 => (0..3usize, name(), listener()).prop_map(|(space, name, listener)| Step::Join(space, name, listener)),
+            2 => (0..3usize, name(), listener()).prop_map(|(space, name, listener)| Step::Leave(space, name, listener)),
+            2 => (any::<bool>(), name()).prop_map(|(sharded, name)| Step::Deal(sharded, name)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn it_knows_what_a_set_knows(steps in prop::collection::vec(step(), 1..120)) {
+            let (mut registry, mut naive) = (Registry::new([1, 2, 3, 4]), Naive::default());
+            for step in steps {
+                match step {
+                    // As a listener does: it joins once.
+                    Step::Join(space, name, listener) => {
+                        if naive.0.insert((space, name.clone(), listener.worker, listener.client)) {
+                            registry.join(SPACES[space], name.into(), listener);
+                        }
+                    }
+                    Step::Leave(space, name, listener) => {
+                        naive.0.remove(&(space, name.clone(), listener.worker, listener.client));
+                        registry.leave(SPACES[space], &name, listener);
+                    }
+                    Step::Deal(sharded, channel) => {
+                        let space = if sharded { Space::ShardChannels } else { Space::Channels };
+                        let letter = if sharded { Letter::to_shard_channel(&channel, b"text") } else { Letter::to_channel(&channel, b"text") };
+                        let mut dealt: BTreeMap<Vec<u8>, Vec<(u32, u64)>> = BTreeMap::new();
+                        let count = registry.deal(letter, |worker, push, clients| {
+                            dealt.entry(push.rest().to_vec()).or_default().extend(clients.iter().map(|&client| (worker, client)));
+                        });
+                        dealt.values_mut().for_each(|listeners| listeners.sort_unstable());
+                        prop_assert_eq!(count, dealt.values().map(Vec::len).sum::<usize>());
+                        prop_assert_eq!(dealt, naive.receivers(space, &channel));
+                    }
+                }
+                for space in SPACES {
+                    let names = naive.names(space);
+                    prop_assert_eq!(registry.count(space), names.len());
+                    prop_assert_eq!(registry.names(space, None).iter().map(|name| name.to_vec()).collect::<BTreeSet<_>>(), names.clone());
+                    let matching = registry.names(space, Some(b"a*")).len();
+                    prop_assert_eq!(matching, names.iter().filter(|name| name.starts_with(b"a")).count());
+                    for name in &names {
+                        prop_assert_eq!(registry.listeners(space, name), naive.listeners(space, name).len());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_parcel_under_way_keeps_its_list() {
+        let mut registry = Registry::new([1, 2, 3, 4]);
+        let of = |client| ListenerId { worker: 0, client };
+        registry.join(Space::Channels, Name::from(&b"c"[..]), of(1));
+        let mut under_way = None;
+        assert_eq!(registry.deal(Letter::to_channel(b"c", b"x"), |_, _, clients| under_way = Some(clients.clone())), 1);
+        registry.join(Space::Channels, Name::from(&b"c"[..]), of(2));
+        registry.leave(Space::Channels, b"c", of(1));
+        assert_eq!(under_way.as_deref(), Some(&vec![1]));
+        assert_eq!(registry.listeners(Space::Channels, b"c"), 1);
+    }
+}

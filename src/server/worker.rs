@@ -83,7 +83,21 @@ pub(crate) fn run(plan: WorkerPlan) {
 }
 
 async fn work(plan: WorkerPlan) {
-    let WorkerPlan { index, shards, board, inbox, mailboxes, sequencer, questions, parcels, broker, mut arrivals, mut phase, reclaimer, seeds } = plan;
+    let WorkerPlan {
+        index,
+        shards,
+        board,
+        inbox,
+        mailboxes,
+        sequencer,
+        questions,
+        parcels,
+        broker,
+        mut arrivals,
+        mut phase,
+        reclaimer,
+        seeds,
+    } = plan;
     let databases = board.settings.borrow().databases;
     let part = Part { index: u32::try_from(index).unwrap_or(0), of: u32::try_from(shards).unwrap_or(1) };
     let keyspace = Keyspace::new(databases, part, seeds);

@@ -89,6 +89,13 @@ impl Session {
         self.protocol == Protocol::Resp2 && self.client.listens()
     }
 
+    /// It will be told nothing any more.
+    fn hang_up(&self) {
+        if let Some(listener) = self.client.listener.get() {
+            self.local.desk.strike_off(listener);
+        }
+    }
+
     /// A call was answered, or was not to be: CLIENT REPLY SKIP is over with it.
     fn said(&mut self) {
         if self.replies == Replies::SkipThis {

@@ -52,7 +52,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut session: Sessio
     loop {
         session.client.busy.set(false);
         if session.client.ending.get() || local.stopping.get() {
-            return linger(&mut stream).await;
+            return linger(&session, &mut stream).await;
         }
         let filled = if session.client.listener.get().is_some() {
             subscribe::listen(&session, &mut stream, &mut input, &decoder).await
@@ -72,7 +72,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut session: Sessio
         let ended = answer(&mut session, &mut stream, &mut decoder, &mut input, &mut turn).await;
         local.put_turn(turn);
         if ended.is_err() || session.closing {
-            return linger(&mut stream).await;
+            return linger(&session, &mut stream).await;
         }
     }
 }
@@ -82,7 +82,8 @@ const LINGER: Duration = Duration::from_millis(500);
 
 /// Says that nothing more will come, and throws away what the client still sends, until it hangs up too or its time is over: a socket closed
 /// with unread bytes in it is reset, and what we said last may be lost.
-async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) {
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(session: &Session, stream: &mut S) {
+    session.hang_up();
     let last_words = async {
         stream.shutdown().await?;
         while poll_fn(|cx| poll_discard(stream, cx)).await? > 0 {}

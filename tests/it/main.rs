@@ -17,6 +17,7 @@ mod ends;
 mod keys;
 mod operation;
 mod protocol;
+mod pubsub;
 mod robustness;
 mod serial;
 mod settings;

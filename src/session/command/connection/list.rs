@@ -81,7 +81,11 @@ impl std::fmt::Display for Flags<'_> {
         let client = self.0;
         let letters = [
             (client.listens(), 'P'),
-            (client.ending.get(), 'A'), (client.unix, 'U'), (client.no_evict.get(), 'e'), (client.no_touch.get(), 'T')];
+            (client.ending.get(), 'A'),
+            (client.unix, 'U'),
+            (client.no_evict.get(), 'e'),
+            (client.no_touch.get(), 'T'),
+        ];
         let mut set = letters.into_iter().filter(|&(is_set, _)| is_set).peekable();
         if set.peek().is_none() {
             return f.write_char('N');

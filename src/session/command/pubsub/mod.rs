@@ -75,13 +75,17 @@ pub(crate) static TABLE: &[SessionRow] = &[
         "O(N+M) where N is the number of clients that get the message and M is the number of patterns of all clients",
         "channel message",
     ),
-    SessionRow::post("spublish", Arity::exactly(3), publish::spublish).flags(PUBLISHES).keys(SHARD_CHANNEL).categories(Categories::PUBSUB).doc(
-        "pubsub",
-        "7.0.0",
-        "Sends a message to everybody who listens to a sharded channel, and answers how many that are.",
-        "O(N) where N is the number of clients that get the message",
-        "shardchannel message",
-    ),
+    SessionRow::post("spublish", Arity::exactly(3), publish::spublish)
+        .flags(PUBLISHES)
+        .keys(SHARD_CHANNEL)
+        .categories(Categories::PUBSUB)
+        .doc(
+            "pubsub",
+            "7.0.0",
+            "Sends a message to everybody who listens to a sharded channel, and answers how many that are.",
+            "O(N) where N is the number of clients that get the message",
+            "shardchannel message",
+        ),
     SessionRow::container("pubsub", Arity::at_least(2)).doc(
         "pubsub",
         "2.8.0",

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, Permit};
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 
 use crate::pubsub::desk::Item;
 use crate::pubsub::{Letter, ListenerId, Name, Registry, Space};
@@ -17,6 +18,12 @@ const REQUESTS_MAX: usize = 1024;
 
 /// Requests taken up before the workers get what came of them: enough to share a parcel, not so many that the first waits long.
 const REQUESTS_AT_ONCE: usize = 64;
+
+/// Look-ups and matches after which the rest of this worker has its turn: about half a millisecond.
+const LOOKS_AT_ONCE: usize = 10_000;
+
+/// Names that are struck off in one request when a listener is gone.
+const NAMES_AT_ONCE: usize = 1000;
 
 /// Parcels that wait for a worker. While one is that busy the broker waits for it: for the worker, never for a subscriber.
 pub(crate) const PARCELS_MAX: usize = 16;
@@ -37,7 +44,7 @@ enum Request {
     /// Enter or strike off a listener. `done` is fired by the listener's desk, behind all messages sent before.
     Change { listener: ListenerId, change: Change, space: Space, names: Vec<Name>, done: oneshot::Sender<()> },
     /// A listener is gone.
-    Left { listener: ListenerId, names: Vec<(Space, Vec<Name>)> },
+    Left { listener: ListenerId, space: Space, names: Vec<Name> },
     /// Look something up.
     Look(Look),
 }
@@ -72,8 +79,12 @@ impl Broker {
 
     /// Tells that a listener is gone.
     pub(crate) async fn left(&self, listener: ListenerId, names: Vec<(Space, Vec<Name>)>) {
-        // A broker that has ended has forgotten it already.
-        let _ = self.0.send(Request::Left { listener, names }).await;
+        for (space, names) in names {
+            for names in names.chunks(NAMES_AT_ONCE) {
+                // A broker that has ended has forgotten it already.
+                let _ = self.0.send(Request::Left { listener, space, names: names.to_vec() }).await;
+            }
+        }
     }
 
     /// Looks at the registry, between two messages.
@@ -102,21 +113,16 @@ pub(crate) struct Requests(mpsc::Receiver<Request>);
 /// The task. `desks`: by worker.
 pub(crate) async fn run(mut registry: Registry, mut requests: Requests, desks: Box<[mpsc::Sender<Vec<Item>>]>) {
     let mut taken = Vec::with_capacity(REQUESTS_AT_ONCE);
-    let mut round = Round { parcels: desks.iter().map(|_| Vec::new()).collect(), answers: Vec::new() };
+    let mut round = Round { parcels: desks.iter().map(|_| Vec::new()).collect(), answers: Vec::new(), looks: 0 };
     while requests.0.recv_many(&mut taken, REQUESTS_AT_ONCE).await > 0 {
         for request in taken.drain(..) {
             round.take_up(&mut registry, request);
-        }
-        for (desk, parcel) in desks.iter().zip(&mut round.parcels) {
-            if !parcel.is_empty() {
-                // A desk that is gone ended with its worker, which ends the process.
-                let _ = desk.send(std::mem::take(parcel)).await;
+            if round.looks >= LOOKS_AT_ONCE {
+                round.send_off(&desks).await;
+                yield_now().await;
             }
         }
-        // Only now: whoever hears of it may rely on the messages being on their way.
-        for (answer, counts) in round.answers.drain(..) {
-            let _ = answer.send(counts);
-        }
+        round.send_off(&desks).await;
     }
 }
 
@@ -125,12 +131,29 @@ struct Round {
     /// By worker.
     parcels: Vec<Vec<Item>>,
     answers: Vec<(oneshot::Sender<Vec<usize>>, Vec<usize>)>,
+    /// What was looked up and matched for it.
+    looks: usize,
 }
 
 impl Round {
+    async fn send_off(&mut self, desks: &[mpsc::Sender<Vec<Item>>]) {
+        for (desk, parcel) in desks.iter().zip(&mut self.parcels) {
+            if !parcel.is_empty() {
+                // A desk that is gone ended with its worker, which ends the process.
+                let _ = desk.send(std::mem::take(parcel)).await;
+            }
+        }
+        // Only now: whoever hears of it may rely on the messages being on their way.
+        for (answer, counts) in self.answers.drain(..) {
+            let _ = answer.send(counts);
+        }
+        self.looks = 0;
+    }
+
     fn take_up(&mut self, registry: &mut Registry, request: Request) {
         match request {
             Request::Publish { letters, behind, answer } => {
+                self.looks += letters.len() * (1 + registry.count(Space::Patterns));
                 let parcels = &mut self.parcels;
                 let mut hand = |worker: u32, push: &Arc<_>, clients: &Arc<_>| {
                     parcels[worker as usize].push(Item::Push { push: Arc::clone(push), clients: Arc::clone(clients) });
@@ -150,11 +173,7 @@ impl Round {
                 }
                 self.parcels[listener.worker as usize].push(Item::Known(done));
             }
-            Request::Left { listener, names } => {
-                for (space, names) in names {
-                    names.iter().for_each(|name| registry.leave(space, name, listener));
-                }
-            }
+            Request::Left { listener, space, names } => names.iter().for_each(|name| registry.leave(space, name, listener)),
             Request::Look(look) => look(registry),
         }
     }

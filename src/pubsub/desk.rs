@@ -31,6 +31,9 @@ pub(crate) enum Item {
 /// Sessions woken before the worker looks at its sockets: their writes take some fifty microseconds, the look about half a one.
 const WOKEN_AT_ONCE: usize = 16;
 
+/// Pushes put into outboxes before the rest of this worker has its turn: about half a millisecond.
+const PUT_AT_ONCE: usize = 20_000;
+
 /// The listeners of one worker.
 #[derive(Debug)]
 pub(crate) struct Desk {
@@ -65,6 +68,10 @@ impl Desk {
         self.somebody_left.notify_one();
     }
 
+    fn next_gone(&self) -> Option<Rc<Listener>> {
+        self.gone.borrow_mut().pop()
+    }
+
     /// Disconnects those who have been above the soft limit for too long. To be asked once in a while: whom nobody sends anything is not looked at
     /// otherwise.
     pub(crate) fn keep_house(&self, limit: &Limit) {
@@ -72,16 +79,18 @@ impl Desk {
         late.iter().for_each(|listener| end(listener));
     }
 
-    /// Deals out one parcel.
-    fn deal(&self, parcel: Vec<Item>, limit: &Limit) {
-        for item in parcel {
-            match item {
-                Item::Push { push, clients } => self.put(&Rc::new(push), &clients, limit),
-                // Whoever asked may be gone.
-                Item::Known(done) => drop(done.send(())),
-                Item::Counts(answer, counts) => drop(answer.send(counts)),
+    /// Deals out one item. Says into how many outboxes.
+    fn deal(&self, item: Item, limit: &Limit) -> usize {
+        match item {
+            Item::Push { push, clients } => {
+                self.put(&Rc::new(push), &clients, limit);
+                return clients.len();
             }
+            // Whoever asked may be gone.
+            Item::Known(done) => drop(done.send(())),
+            Item::Counts(answer, counts) => drop(answer.send(counts)),
         }
+        0
     }
 
     fn put(&self, push: &Shared, clients: &[u64], limit: &Limit) {
@@ -119,17 +128,28 @@ fn end(listener: &Listener) {
 
 /// The desk's task. `limit` is asked before each parcel.
 pub(crate) async fn run(desk: Rc<Desk>, mut parcels: mpsc::Receiver<Vec<Item>>, limit: impl Fn() -> Limit) {
-    loop {
-        let Some(parcel) = parcels.recv().await else { return };
-        desk.deal(parcel, &limit());
+    while let Some(parcel) = parcels.recv().await {
+        unpack(&desk, parcel, &limit()).await;
         loop {
             // No more than the mailbox holds: a broker on another thread could fill it for ever.
-            for parcel in (0..PARCELS_MAX).map_while(|_| parcels.try_recv().ok()) {
-                desk.deal(parcel, &limit());
+            for _ in 0..PARCELS_MAX {
+                let Ok(parcel) = parcels.try_recv() else { break };
+                unpack(&desk, parcel, &limit()).await;
             }
             if !desk.wake_some() {
                 break;
             }
+            yield_now().await;
+        }
+    }
+}
+
+async fn unpack(desk: &Desk, parcel: Vec<Item>, limit: &Limit) {
+    let mut put = 0;
+    for item in parcel {
+        put += desk.deal(item, limit);
+        if put >= PUT_AT_ONCE {
+            put = 0;
             yield_now().await;
         }
     }
@@ -145,11 +165,5 @@ pub(crate) async fn see_off(desk: Rc<Desk>, broker: Broker) {
                 broker.left(listener.id, names).await;
             }
         }
-    }
-}
-
-impl Desk {
-    fn next_gone(&self) -> Option<Rc<Listener>> {
-        self.gone.borrow_mut().pop()
     }
 }

@@ -27,8 +27,8 @@ const UNAUTHENTICATED_QUERY_BYTES_MAX: usize = 1 << 20;
 const ANSWERED_BYTES_MAX: usize = 256 << 10;
 const UNAUTHENTICATED_ANSWERED_BYTES_MAX: usize = 16 << 10;
 
-/// Letters posted at once: what one read of small ones holds. Larger ones fill a read, and so a parcel, sooner.
-const LETTERS_MAX: usize = 1024;
+/// Letters posted at once: enough to share a message to the broker, not so many that other publishers wait long for it.
+const LETTERS_MAX: usize = 128;
 
 /// Why taking up requests stopped.
 enum Stop {

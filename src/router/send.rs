@@ -10,7 +10,7 @@ use crate::command::Limits;
 use crate::router::round::{Group, Kind};
 use crate::router::unit::{self, Awaited, Means};
 use crate::router::{Round, Sequencer};
-use crate::shard::core::Ticks;
+use crate::shard::meter::Ticks;
 use crate::shard::{Batch, Borrow, Gate, Mailbox, Message};
 
 /// The way to all shards, one per worker.

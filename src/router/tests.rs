@@ -14,6 +14,7 @@ use crate::resp::{Protocol, Span};
 use crate::session::{Handler, Registry};
 use crate::shard::batch::Manner;
 use crate::shard::core::run_calls;
+use crate::shard::meter::Meter;
 use crate::shard::{Batch, Returned, Shard};
 use crate::slot;
 use crate::store::{Keyspace, Part};
@@ -401,7 +402,7 @@ impl World {
             self.give_back(shard, keyspace);
         } else {
             let mut cx = Cx::new(Reach::Several(&mut borrower.lent), &self.limits, &mut effects, &mut seed, NOW);
-            run_calls(&mut batch, &mut cx, || 0, 0, |_, _| {});
+            run_calls(&mut batch, &mut cx, &mut Meter::new(|| 0), |_, _| {});
             for shard in borrower.lenders.clone() {
                 let keyspace = self.borrowers[number].lent[shard].take().expect("every lender has lent");
                 self.give_back(shard, keyspace);

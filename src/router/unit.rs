@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::command::Limits;
-use crate::shard::core::Ticks;
+use crate::shard::meter::Ticks;
 use crate::shard::{Batch, Held, Loan, Returned};
 
 /// Loans under way: the shard's number, and where its loan arrives.

@@ -6,12 +6,10 @@ use crate::command::{self, Cx, Discard, Effects, Limits, Reach};
 use crate::metrics::{CommandTally, DatabaseTally, Tally, add_errors};
 use crate::resp::Reply;
 use crate::shard::batch::Words;
+use crate::shard::meter::{Meter, Ticks};
 use crate::shard::{Batch, Call, Returned};
 use crate::store::{Database, Keyspace};
 use crate::time::UnixMillis;
-
-/// A monotonic clock in nanoseconds, handed in so that a simulation can replay.
-pub(crate) type Ticks = fn() -> u64;
 
 /// One shard: its keyspace, and what it counts.
 #[derive(Debug)]
@@ -19,10 +17,8 @@ pub(crate) struct Shard {
     /// `None` while it is lent.
     keyspace: Option<Keyspace>,
     limits: Arc<Limits>,
-    ticks: Ticks,
     seed: u64,
-    /// The monotonic clock when the last batch ended, or when the turn began.
-    clock: u64,
+    meter: Meter,
     /// What calls left since the last fold.
     effects: Effects,
     tally: Tally,
@@ -32,7 +28,7 @@ impl Shard {
     /// `commands` is how many rows the registry counts; `seed` starts the generator behind SPOP and RANDOMKEY.
     pub(crate) fn new(keyspace: Keyspace, limits: Arc<Limits>, commands: usize, seed: u64, ticks: Ticks) -> Shard {
         let tally = Tally { commands: vec![CommandTally::default(); commands], ..Tally::default() };
-        Shard { keyspace: Some(keyspace), limits, ticks, seed, clock: 0, effects: Effects::default(), tally }
+        Shard { keyspace: Some(keyspace), limits, seed, meter: Meter::new(ticks), effects: Effects::default(), tally }
     }
 
     /// New limits, from a change of settings.
@@ -40,9 +36,14 @@ impl Shard {
         self.limits = limits;
     }
 
-    /// A turn begins: time spent waiting belongs to no command.
+    /// A turn begins, or goes on after a wait: time spent waiting belongs to no command.
     pub(crate) fn wake(&mut self) {
-        self.clock = (self.ticks)();
+        self.meter.begin();
+    }
+
+    /// A turn ends, or has to wait.
+    pub(crate) fn rest(&mut self) {
+        self.meter.rest(&mut into(&mut self.tally.commands));
     }
 
     /// Runs the calls of a batch in order, writing their replies into it.
@@ -52,12 +53,7 @@ impl Shard {
     pub(crate) fn run(&mut self, batch: &mut Batch, now: UnixMillis) {
         let keyspace = self.keyspace.as_mut().expect("a parked shard reads no mailbox");
         let mut cx = Cx::new(Reach::One(keyspace), &self.limits, &mut self.effects, &mut self.seed, now);
-        let tallies = &mut self.tally.commands;
-        self.clock = run_calls(batch, &mut cx, self.ticks, self.clock, |id, tally| {
-            if let Some(sum) = tallies.get_mut(usize::from(id)) {
-                sum.add(tally);
-            }
-        });
+        run_calls(batch, &mut cx, &mut self.meter, into(&mut self.tally.commands));
     }
 
     /// Hands the keyspace over.
@@ -74,11 +70,8 @@ impl Shard {
         debug_assert!(self.keyspace.is_none(), "a keyspace came back that was not lent");
         self.keyspace = Some(keyspace);
         self.effects.absorb(effects);
-        for (id, tally) in tallies {
-            if let Some(sum) = self.tally.commands.get_mut(usize::from(id)) {
-                sum.add(tally);
-            }
-        }
+        let mut count = into(&mut self.tally.commands);
+        tallies.into_iter().for_each(|(id, tally)| count(id, tally));
     }
 
     /// Removes at most `budget` keys whose deadline has passed. Says how many.
@@ -147,6 +140,15 @@ impl Shard {
     }
 }
 
+/// Adds tallies to the sums, by the row's number.
+fn into(sums: &mut [CommandTally]) -> impl FnMut(u16, CommandTally) {
+    |id, tally| {
+        if let Some(sum) = sums.get_mut(usize::from(id)) {
+            sum.add(tally);
+        }
+    }
+}
+
 fn tally_of(database: &Database, now: UnixMillis) -> DatabaseTally {
     DatabaseTally {
         keys: database.len() as u64,
@@ -167,50 +169,30 @@ const WINDOW_CALLS_MIN: usize = 4;
 /// its client holds about this much of our memory for each shard, and not the sum of all it asks for.
 const REPLY_BUDGET: usize = 1 << 20;
 
-/// Runs a batch on whatever its context can reach: a shard's own keyspace, or lent ones. `count` is told of every run of like calls. `started` is
-/// the clock when the batch's turn came; returns the clock at its end.
-///
-/// Time is taken when the command changes within the batch, not for every call: a pipeline of one command costs one look at the clock.
-pub(crate) fn run_calls(
-    batch: &mut Batch,
-    cx: &mut Cx<'_>,
-    ticks: Ticks,
-    mut started: u64,
-    mut count: impl FnMut(u16, CommandTally),
-) -> u64 {
+/// Runs a batch on whatever its context can reach: a shard's own keyspace, or lent ones. `count` is told of every run of like calls that ended;
+/// the last goes on, perhaps in the next batch, until the meter is told to rest.
+pub(crate) fn run_calls(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, mut count: impl FnMut(u16, CommandTally)) {
     let budget = if batch.may_stop { REPLY_BUDGET } else { usize::MAX };
     let (words, calls, replies, ends) = batch.split();
     ends.reserve(calls.len());
-    let mut tally = CommandTally::default();
-    let mut id = calls.first().map_or(0, |call| call.id);
     'calls: for window in calls.chunks(WINDOW_CALLS) {
         if window.len() >= WINDOW_CALLS_MIN {
             look_ahead(window, words, cx);
         }
         for call in window {
-            if call.id != id {
-                let ended = ticks();
-                tally.nanos = ended.saturating_sub(started);
-                count(id, std::mem::take(&mut tally));
-                (id, started) = (call.id, ended);
-            }
+            meter.next(call.id, &mut count);
             cx.database = usize::from(call.database);
             cx.touches = call.touches;
             let args = words.of(call);
             let mut reply = Reply::new(replies, call.protocol);
             let done = command::run(call.row, cx, &args, &mut reply);
-            tally.calls += u64::from(call.counts);
-            tally.failed += u64::from(call.counts && !done);
+            meter.done(call.counts, !done);
             ends.push(replies.len());
             if replies.len() >= budget {
                 break 'calls;
             }
         }
     }
-    let ended = ticks();
-    tally.nanos = ended.saturating_sub(started);
-    count(id, tally);
-    ended
 }
 
 /// Hashes the keys of a window and asks the processor for what their look-ups will read: first the lines of the table, then, when those are

@@ -26,7 +26,7 @@ impl Gate {
         self.opened.notify_waiters();
     }
 
-    fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
     }
 

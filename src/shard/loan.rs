@@ -5,7 +5,8 @@ use tokio::sync::oneshot;
 use crate::command::{Cx, Effects, Limits, Reach};
 use crate::metrics::CommandTally;
 use crate::shard::Batch;
-use crate::shard::core::{Ticks, run_calls};
+use crate::shard::core::run_calls;
+use crate::shard::meter::{Meter, Ticks};
 use crate::store::Keyspace;
 use crate::time::UnixMillis;
 
@@ -69,7 +70,10 @@ impl Held {
     pub(crate) fn run(&mut self, batch: &mut Batch, limits: &Limits, mut seed: u64, ticks: Ticks, now: UnixMillis) {
         let Held { keyspaces, effects, tallies } = self;
         let mut cx = Cx::new(Reach::Several(keyspaces), limits, effects, &mut seed, now);
-        run_calls(batch, &mut cx, ticks, ticks(), |id, tally| tallies.push((id, tally)));
+        let (mut meter, mut count) = (Meter::new(ticks), |id, tally| tallies.push((id, tally)));
+        meter.begin();
+        run_calls(batch, &mut cx, &mut meter, &mut count);
+        meter.rest(&mut count);
     }
 
     /// Everything in hand, to be sent home.

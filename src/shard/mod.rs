@@ -1,7 +1,7 @@
 //! The shard actor: one task that owns one keyspace and is the only one to touch it.
 //!
 //! Read in this order: [`message`] (what may be asked), [`batch`] (what one read of one connection sends), [`core`] (what a shard does:
-//! plain `&mut self` functions without an await, driven by seed in the simulation), [`task`] (two hundred lines of tokio around it),
+//! plain `&mut self` functions without an await, driven by seed in the simulation), [`meter`] (whose calls take how long), [`task`] (two hundred lines of tokio around it),
 //! [`loan`] (a keyspace on its way to a borrower and back), [`reclaim`] (large values leave here, to be freed off the shard).
 
 pub(crate) mod batch;
@@ -10,6 +10,7 @@ pub(crate) mod gate;
 pub(crate) mod loan;
 pub(crate) mod mailbox;
 pub(crate) mod message;
+pub(crate) mod meter;
 pub(crate) mod reclaim;
 pub(crate) mod task;
 

@@ -60,6 +60,7 @@ pub(crate) async fn run(mut shard: Shard, mut inbox: Inbox, mut limits: watch::R
         for message in messages.drain(..) {
             handle(&mut shard, message, now).await;
         }
+        shard.rest();
         if shard.has_discarded() {
             shard.discarded().for_each(|discard| reclaimer.free(discard));
         }
@@ -81,12 +82,16 @@ async fn handle(shard: &mut Shard, message: Message, now: UnixMillis) {
             batch.send_back();
         }
         Message::Part(mut batch, gate) => {
-            gate.passed().await;
-            shard.wake();
+            if !gate.is_open() {
+                shard.rest();
+                gate.passed().await;
+                shard.wake();
+            }
             shard.run(&mut batch, now);
             batch.send_back();
         }
         Message::Borrow(borrow) => {
+            shard.rest();
             let (home, back) = oneshot::channel();
             let loan = Loan::new(shard.lend(), home);
             // If the borrower is gone the loan is dropped in here, and so is on its way home already.
@@ -94,12 +99,15 @@ async fn handle(shard: &mut Shard, message: Message, now: UnixMillis) {
             // A loan returns itself when it is dropped, so that this can fail only when the borrower's thread died with the keyspace
             // in hand; the process is ending then.
             shard.take_back(back.await.expect("a loan returns when it is dropped"));
+            shard.wake();
         }
         Message::Report { answer, reset } => {
+            shard.rest();
             if reset {
                 shard.reset_tally();
             }
             let _ = answer.send(shard.tally(now));
+            shard.wake();
         }
     }
 }

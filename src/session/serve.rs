@@ -204,6 +204,11 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
         let end = match decoder.next(bytes, at, &limits, &mut turn.words) {
             Ok(Some(end)) => end,
             Ok(None) => return (Stop::NeedsMore, at),
+            Err(_) if !turn.letters.is_empty() => {
+                // Their answers come before the complaint.
+                *decoder = Decoder::new();
+                return (Stop::Enough, at);
+            }
             Err(violation) => {
                 complain(session, turn, &violation);
                 return (Stop::Close, at);
@@ -228,9 +233,8 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
         if paused && admitted.as_ref().is_ok_and(|entry| local.board.pause.holds(entry, UnixMillis::now())) {
             return (Stop::Paused { at }, at);
         }
-        // A letter overtakes nothing that was asked before it, and nothing asked later overtakes a letter.
-        let is_letter = admitted.as_ref().is_ok_and(|entry| matches!(entry.handler, Handler::Post(_)));
-        if if is_letter { turn.round.asks_shards() } else { !turn.letters.is_empty() } {
+        // Nothing asked after a letter overtakes it.
+        if !turn.letters.is_empty() && !admitted.as_ref().is_ok_and(|entry| matches!(entry.handler, Handler::Post(_))) {
             return (Stop::Enough, at);
         }
         if session.replies == Replies::SkipNext {
@@ -282,6 +286,10 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
                 return (Stop::Barrier { ask, id: entry.id, start: 0, end: words }, end);
             }
             Handler::Post(post) => {
+                // It overtakes nothing that was asked before.
+                if turn.round.asks_shards() {
+                    return (Stop::Enough, at);
+                }
                 turn.letters.push((post(&args), entry.id, silent));
                 session.said();
                 // Who listens himself gets each message before its answer.

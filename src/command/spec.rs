@@ -27,6 +27,28 @@ pub(crate) struct Spec {
     pub(crate) doc: Doc,
     /// COMMAND tips, as Redis names them (`request_policy:all_shards`).
     pub(crate) tips: &'static [&'static str],
+    pub(crate) secret: Secret,
+}
+
+/// Words that are shown to nobody but who handles the call: MONITOR and every log show `(redacted)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Secret {
+    Nothing,
+    /// All behind the name.
+    Everything,
+    /// The two behind this one.
+    Behind(&'static str),
+}
+
+impl Secret {
+    /// Whether word `at` of a call must not be shown.
+    pub(crate) fn hides(self, args: &Args<'_>, at: usize) -> bool {
+        match self {
+            Secret::Nothing => false,
+            Secret::Everything => at > 0,
+            Secret::Behind(word) => (1..=2).any(|back| at > back && args.is(at - back, word)),
+        }
+    }
 }
 
 /// How many words a call has, its name included.
@@ -369,7 +391,7 @@ impl Row {
 
 impl Spec {
     pub(crate) const fn new(name: &'static str, arity: Arity, keys: &'static [KeySpec], flags: Flags) -> Spec {
-        Spec { name, arity, keys, flags, categories: Categories::NONE, doc: Doc::NONE, tips: &[] }
+        Spec { name, arity, keys, flags, categories: Categories::NONE, doc: Doc::NONE, tips: &[], secret: Secret::Nothing }
     }
 
     /// The categories, those that follow from the flags included.

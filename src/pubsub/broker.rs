@@ -5,6 +5,7 @@
 //! message to each worker), writing to the subscribers is the workers'.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc::{self, Permit};
 use tokio::sync::oneshot;
@@ -30,7 +31,11 @@ pub(crate) const PARCELS_MAX: usize = 16;
 
 /// The way to the broker.
 #[derive(Clone, Debug)]
-pub(crate) struct Broker(mpsc::Sender<Request>);
+pub(crate) struct Broker {
+    requests: mpsc::Sender<Request>,
+    /// Whether anybody monitors: what every session looks at.
+    is_watched: Arc<AtomicBool>,
+}
 
 /// A place in the broker's mailbox. What was decided while it was held goes there without waiting.
 #[derive(Debug)]
@@ -61,20 +66,27 @@ impl Broker {
     /// The handle, and what the task receives.
     pub(crate) fn new() -> (Broker, Requests) {
         let (sender, receiver) = mpsc::channel(REQUESTS_MAX);
-        (Broker(sender), Requests(receiver))
+        let is_watched = Arc::<AtomicBool>::default();
+        (Broker { requests: sender, is_watched: is_watched.clone() }, Requests { receiver, is_watched })
+    }
+
+    /// Whether anybody monitors.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.is_watched.load(Ordering::Relaxed)
     }
 
     /// Sends letters to their listeners, in order, and answers how many get each: by then they are on their way, so that a message that is published
     /// on hearing this comes after them. `behind`: answers only when that worker's desk has dealt out what its listeners get of them.
     pub(crate) async fn publish(&self, letters: Vec<Letter>, behind: Option<u32>) -> Option<Vec<usize>> {
         let (answer, counts) = oneshot::channel();
-        self.0.send(Request::Publish { letters, behind, answer }).await.ok()?;
+        self.requests.send(Request::Publish { letters, behind, answer }).await.ok()?;
         counts.await.ok()
     }
 
     /// Waits for a place in the mailbox. `None`: the broker has ended, as the process is about to.
     pub(crate) async fn reserve(&self) -> Option<Place<'_>> {
-        self.0.reserve().await.ok().map(Place)
+        self.requests.reserve().await.ok().map(Place)
     }
 
     /// Tells that a listener is gone.
@@ -82,7 +94,7 @@ impl Broker {
         for (space, names) in names {
             for names in names.chunks(NAMES_AT_ONCE) {
                 // A broker that has ended has forgotten it already.
-                let _ = self.0.send(Request::Left { listener, space, names: names.to_vec() }).await;
+                let _ = self.requests.send(Request::Left { listener, space, names: names.to_vec() }).await;
             }
         }
     }
@@ -93,7 +105,7 @@ impl Broker {
         let look: Look = Box::new(move |registry| {
             let _ = answer.send(look(registry));
         });
-        self.0.send(Request::Look(look)).await.ok()?;
+        self.requests.send(Request::Look(look)).await.ok()?;
         seen.await.ok()
     }
 }
@@ -108,15 +120,19 @@ impl Place<'_> {
 }
 
 /// What the broker's task receives.
-pub(crate) struct Requests(mpsc::Receiver<Request>);
+pub(crate) struct Requests {
+    receiver: mpsc::Receiver<Request>,
+    is_watched: Arc<AtomicBool>,
+}
 
 /// The task. `desks`: by worker.
 pub(crate) async fn run(mut registry: Registry, mut requests: Requests, desks: Box<[mpsc::Sender<Vec<Item>>]>) {
     let mut taken = Vec::with_capacity(REQUESTS_AT_ONCE);
     let mut round = Round { parcels: desks.iter().map(|_| Vec::new()).collect(), answers: Vec::new(), looks: 0 };
-    while requests.0.recv_many(&mut taken, REQUESTS_AT_ONCE).await > 0 {
+    while requests.receiver.recv_many(&mut taken, REQUESTS_AT_ONCE).await > 0 {
         for request in taken.drain(..) {
             round.take_up(&mut registry, request);
+            requests.is_watched.store(registry.count(Space::Monitors) > 0, Ordering::Relaxed);
             if round.looks >= LOOKS_AT_ONCE {
                 round.send_off(&desks).await;
                 yield_now().await;

@@ -15,7 +15,7 @@ use tokio::task::yield_now;
 use crate::pubsub::broker::PARCELS_MAX;
 use crate::pubsub::outbox::{Put, Shared};
 use crate::pubsub::push::Push;
-use crate::pubsub::{Broker, Limit, Listener, Name, Space};
+use crate::pubsub::{Broker, Limits, Listener, Name, Space};
 
 /// What a parcel holds.
 #[derive(Debug)]
@@ -74,16 +74,16 @@ impl Desk {
 
     /// Disconnects those who have been above the soft limit for too long. To be asked once in a while: whom nobody sends anything is not looked at
     /// otherwise.
-    pub(crate) fn keep_house(&self, limit: &Limit) {
-        let late: Vec<Rc<Listener>> = self.listeners.borrow().values().filter(|listener| listener.is_past(limit)).cloned().collect();
+    pub(crate) fn keep_house(&self, limits: &Limits) {
+        let late: Vec<Rc<Listener>> = self.listeners.borrow().values().filter(|listener| listener.is_past(limits)).cloned().collect();
         late.iter().for_each(|listener| end(listener));
     }
 
     /// Deals out one item. Says into how many outboxes.
-    fn deal(&self, item: Item, limit: &Limit) -> usize {
+    fn deal(&self, item: Item, limits: &Limits) -> usize {
         match item {
             Item::Push { push, clients } => {
-                self.put(&Rc::new(push), &clients, limit);
+                self.put(&Rc::new(push), &clients, limits);
                 return clients.len();
             }
             // Whoever asked may be gone.
@@ -93,10 +93,10 @@ impl Desk {
         0
     }
 
-    fn put(&self, push: &Shared, clients: &[u64], limit: &Limit) {
+    fn put(&self, push: &Shared, clients: &[u64], limits: &Limits) {
         let (listeners, mut due) = (self.listeners.borrow(), self.due.borrow_mut());
         for listener in clients.iter().filter_map(|client| listeners.get(client)) {
-            match listener.put(push, limit) {
+            match listener.put(push, limits) {
                 Put::Kept if listener.is_due.get() => {}
                 Put::Kept => {
                     listener.is_due.set(true);
@@ -126,15 +126,15 @@ fn end(listener: &Listener) {
     }
 }
 
-/// The desk's task. `limit` is asked before each parcel.
-pub(crate) async fn run(desk: Rc<Desk>, mut parcels: mpsc::Receiver<Vec<Item>>, limit: impl Fn() -> Limit) {
+/// The desk's task. `limits` are asked for before each parcel.
+pub(crate) async fn run(desk: Rc<Desk>, mut parcels: mpsc::Receiver<Vec<Item>>, limits: impl Fn() -> Limits) {
     while let Some(parcel) = parcels.recv().await {
-        unpack(&desk, parcel, &limit()).await;
+        unpack(&desk, parcel, &limits()).await;
         loop {
             // No more than the mailbox holds: a broker on another thread could fill it for ever.
             for _ in 0..PARCELS_MAX {
                 let Ok(parcel) = parcels.try_recv() else { break };
-                unpack(&desk, parcel, &limit()).await;
+                unpack(&desk, parcel, &limits()).await;
             }
             if !desk.wake_some() {
                 break;
@@ -144,10 +144,10 @@ pub(crate) async fn run(desk: Rc<Desk>, mut parcels: mpsc::Receiver<Vec<Item>>, 
     }
 }
 
-async fn unpack(desk: &Desk, parcel: Vec<Item>, limit: &Limit) {
+async fn unpack(desk: &Desk, parcel: Vec<Item>, limits: &Limits) {
     let mut put = 0;
     for item in parcel {
-        put += desk.deal(item, limit);
+        put += desk.deal(item, limits);
         if put >= PUT_AT_ONCE {
             put = 0;
             yield_now().await;

@@ -16,7 +16,7 @@ mod registry;
 
 pub(crate) use broker::Broker;
 pub(crate) use desk::Desk;
-pub(crate) use outbox::{Limit, Listener, Taken};
+pub(crate) use outbox::{Limit, Limits, Listener, Taken};
 pub(crate) use push::Letter;
 pub(crate) use registry::{ListenerId, Registry, Space};
 

@@ -16,6 +16,14 @@ use crate::pubsub::push::Push;
 use crate::pubsub::{ListenerId, Name, Space};
 use crate::resp::{Protocol, Reply};
 
+/// The limits of both kinds of listeners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) subscriber: Limit,
+    /// Of one that only monitors: an ordinary client's.
+    pub(crate) monitor: Limit,
+}
+
 /// When a client that does not read is disconnected: at `hard` bytes, or when it has been above `soft` for so long. 0 is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
@@ -43,7 +51,7 @@ pub(crate) struct Listener {
     /// How its session is ended while it waits for a socket that takes nothing.
     session: AbortHandle,
     /// What it listens to: what the registry knows of it, or will know when it has taken up what is on its way there.
-    names: RefCell<[BTreeSet<Name>; 3]>,
+    names: RefCell<[BTreeSet<Name>; 4]>,
     protocol: Cell<Protocol>,
     waiting: RefCell<VecDeque<Waiting>>,
     /// Of `waiting`, and of what the session has taken from it and not written yet.
@@ -131,8 +139,7 @@ impl Listener {
     /// All names, taken away.
     pub(crate) fn leave_all(&self) -> Vec<(Space, Vec<Name>)> {
         let names = self.names.take();
-        let spaces = [Space::Channels, Space::Patterns, Space::ShardChannels];
-        spaces
+        Space::ALL
             .into_iter()
             .zip(names)
             .filter(|(_, names)| !names.is_empty())
@@ -145,9 +152,15 @@ impl Listener {
         self.names.borrow()[space as usize].len()
     }
 
-    /// Whether it listens to anything.
+    /// Whether it listens to anything but what MONITOR shows.
     pub(crate) fn listens(&self) -> bool {
-        self.names.borrow().iter().any(|names| !names.is_empty())
+        let names = self.names.borrow();
+        Space::SUBSCRIBED.iter().any(|&space| !names[space as usize].is_empty())
+    }
+
+    /// Whether MONITOR shows it what everybody does.
+    pub(crate) fn monitors(&self) -> bool {
+        self.count(Space::Monitors) > 0
     }
 
     /// Pushes that wait, and the bytes of those and of what is being written.
@@ -156,18 +169,19 @@ impl Listener {
     }
 
     /// Puts a push behind what waits.
-    pub(super) fn put(&self, push: &Shared, limit: &Limit) -> Put {
+    pub(super) fn put(&self, push: &Shared, limits: &Limits) -> Put {
         if self.is_over.get() {
             return Put::Over;
         }
         let protocol = self.protocol.get();
         self.waiting.borrow_mut().push_back(Waiting { push: push.clone(), protocol });
         self.bytes.set(self.bytes.get() + push.len() as u64);
-        if self.is_past(limit) { Put::Over } else { Put::Kept }
+        if self.is_past(limits) { Put::Over } else { Put::Kept }
     }
 
     /// Whether it has passed a limit; notes since when it is above the soft one.
-    pub(super) fn is_past(&self, limit: &Limit) -> bool {
+    pub(super) fn is_past(&self, limits: &Limits) -> bool {
+        let limit = if self.monitors() && !self.listens() { &limits.monitor } else { &limits.subscriber };
         let bytes = self.bytes.get();
         if limit.hard > 0 && bytes >= limit.hard {
             return true;
@@ -231,9 +245,9 @@ impl Listener {
             copies.is_empty() || bytes < LARGE_BYTES && copies.len() + bytes <= COPIED_BYTES_MAX
         }) {
             if push.len() >= LARGE_BYTES {
-                return Taken::Large { first: Push::first(protocol), push };
+                return Taken::Large { first: push.first(protocol), push };
             }
-            copies.extend_from_slice(Push::first(protocol));
+            copies.extend_from_slice(push.first(protocol));
             copies.extend_from_slice(push.rest());
         }
         if waiting.is_empty() && waiting.capacity() > PLACES_KEPT_MAX {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::pubsub::Space;
 use crate::resp::{Protocol, Reply};
 
-/// One push, encoded in RESP3. RESP2 differs in the first byte only, which the outbox changes as it copies.
+/// One push, encoded in RESP3. RESP2 differs in the first byte only, which the outbox changes as it copies. Or lines of MONITOR, the same in both.
 #[derive(Debug)]
 pub(crate) struct Push(Vec<u8>);
 
@@ -25,10 +25,11 @@ impl Push {
     }
 
     /// The byte that begins it in this protocol.
-    pub(crate) fn first(protocol: Protocol) -> &'static [u8] {
-        match protocol {
-            Protocol::Resp2 => b"*",
-            Protocol::Resp3 => b">",
+    pub(crate) fn first(&self, protocol: Protocol) -> &'static [u8] {
+        match (self.0.first(), protocol) {
+            (Some(b'+'), _) => b"+",
+            (_, Protocol::Resp2) => b"*",
+            (_, Protocol::Resp3) => b">",
         }
     }
 
@@ -57,6 +58,11 @@ impl Letter {
     /// To the listeners of a sharded channel.
     pub(crate) fn to_shard_channel(channel: &[u8], text: &[u8]) -> Letter {
         Letter::new(Space::ShardChannels, "smessage", channel, text)
+    }
+
+    /// Lines for those who monitor, each a status.
+    pub(crate) fn to_monitors(lines: Vec<u8>) -> Letter {
+        Letter { space: Space::Monitors, push: Push(lines), tail: 0, channel: 0..0 }
     }
 
     fn new(space: Space, kind: &str, channel: &[u8], text: &[u8]) -> Letter {

@@ -16,6 +16,14 @@ pub(crate) enum Space {
     /// Patterns that channels may match.
     Patterns,
     ShardChannels,
+    /// What MONITOR shows: one thing without a name.
+    Monitors,
+}
+
+impl Space {
+    /// What clients subscribe to.
+    pub(crate) const SUBSCRIBED: [Space; 3] = [Space::Channels, Space::Patterns, Space::ShardChannels];
+    pub(crate) const ALL: [Space; 4] = [Space::Channels, Space::Patterns, Space::ShardChannels, Space::Monitors];
 }
 
 /// Whom a message is for: a client, and the worker that it lives on.
@@ -68,6 +76,7 @@ pub(crate) struct Registry {
     channels: HashMap<Name, Audience, RandomState>,
     shard_channels: HashMap<Name, Audience, RandomState>,
     patterns: HashMap<Name, (Pattern, Audience), RandomState>,
+    monitors: Audience,
 }
 
 impl Registry {
@@ -79,6 +88,7 @@ impl Registry {
             channels: HashMap::with_hasher(hasher.clone()),
             shard_channels: HashMap::with_hasher(hasher.clone()),
             patterns: HashMap::with_hasher(hasher),
+            monitors: Audience::default(),
         }
     }
 
@@ -86,6 +96,7 @@ impl Registry {
         match space {
             Space::Channels => self.channels.entry(name).or_default().join(listener),
             Space::ShardChannels => self.shard_channels.entry(name).or_default().join(listener),
+            Space::Monitors => self.monitors.join(listener),
             Space::Patterns => {
                 let pattern = |name: &Name| (Pattern::new(name, false), Audience::default());
                 self.patterns.entry(name).or_insert_with_key(pattern).1.join(listener);
@@ -98,6 +109,7 @@ impl Registry {
         let channels = match space {
             Space::Channels => &mut self.channels,
             Space::ShardChannels => &mut self.shard_channels,
+            Space::Monitors => return self.monitors.leave(listener),
             Space::Patterns => {
                 if let Some((_, audience)) = self.patterns.get_mut(name) {
                     audience.leave(listener);
@@ -129,6 +141,7 @@ impl Registry {
         };
         let direct = match letter.space {
             Space::ShardChannels => self.shard_channels.get(letter.channel()),
+            Space::Monitors => Some(&self.monitors),
             Space::Channels | Space::Patterns => self.channels.get(letter.channel()),
         };
         let matched: Vec<(Push, &Audience)> = if letter.space == Space::Channels && !self.patterns.is_empty() {
@@ -154,15 +167,17 @@ impl Registry {
             Space::Channels => self.channels.keys().filter(wanted).cloned().collect(),
             Space::ShardChannels => self.shard_channels.keys().filter(wanted).cloned().collect(),
             Space::Patterns => self.patterns.keys().filter(wanted).cloned().collect(),
+            Space::Monitors => Vec::new(),
         }
     }
 
-    /// How many names somebody listens to.
+    /// How many names somebody listens to, or how many monitor.
     pub(crate) fn count(&self, space: Space) -> usize {
         match space {
             Space::Channels => self.channels.len(),
             Space::ShardChannels => self.shard_channels.len(),
             Space::Patterns => self.patterns.len(),
+            Space::Monitors => self.monitors.len(),
         }
     }
 
@@ -172,6 +187,7 @@ impl Registry {
             Space::Channels => self.channels.get(name),
             Space::ShardChannels => self.shard_channels.get(name),
             Space::Patterns => self.patterns.get(name).map(|(_, audience)| audience),
+            Space::Monitors => Some(&self.monitors),
         };
         audience.map_or(0, Audience::len)
     }
@@ -185,8 +201,6 @@ mod tests {
 
     use super::*;
     use crate::glob;
-
-    const SPACES: [Space; 3] = [Space::Channels, Space::Patterns, Space::ShardChannels];
 
     /// Who listens to what, as a set: everything else is looked for in it.
     #[derive(Default)]
@@ -247,12 +261,12 @@ mod tests {
                     // As a listener does: it joins once.
                     Step::Join(space, name, listener) => {
                         if naive.0.insert((space, name.clone(), listener.worker, listener.client)) {
-                            registry.join(SPACES[space], name.into(), listener);
+                            registry.join(Space::SUBSCRIBED[space], name.into(), listener);
                         }
                     }
                     Step::Leave(space, name, listener) => {
                         naive.0.remove(&(space, name.clone(), listener.worker, listener.client));
-                        registry.leave(SPACES[space], &name, listener);
+                        registry.leave(Space::SUBSCRIBED[space], &name, listener);
                     }
                     Step::Deal(sharded, channel) => {
                         let space = if sharded { Space::ShardChannels } else { Space::Channels };
@@ -266,7 +280,7 @@ mod tests {
                         prop_assert_eq!(dealt, naive.receivers(space, &channel));
                     }
                 }
-                for space in SPACES {
+                for space in Space::SUBSCRIBED {
                     let names = naive.names(space);
                     prop_assert_eq!(registry.count(space), names.len());
                     prop_assert_eq!(registry.names(space, None).iter().map(|name| name.to_vec()).collect::<BTreeSet<_>>(), names.clone());

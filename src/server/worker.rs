@@ -142,7 +142,7 @@ fn publish_here(local: &Rc<Local>, parcels: mpsc::Receiver<Vec<Item>>, broker: O
     let (dealing, asking) = (local.desk.clone(), local.clone());
     tokio::task::spawn_local(async move {
         let _guard = EndsProcess("a desk of the broker");
-        desk::run(dealing, parcels, || asking.outbox_limit()).await;
+        desk::run(dealing, parcels, || asking.outbox_limits()).await;
     });
     tokio::task::spawn_local(desk::see_off(local.desk.clone(), local.board.broker.clone()));
 }
@@ -165,7 +165,7 @@ fn welcome(local: &Rc<Local>, arrival: Arrival) {
 
 /// Ends clients that were silent for longer than `timeout`, those that never said who they are, and subscribers that do not read.
 fn keep_house(local: &Rc<Local>) {
-    local.desk.keep_house(&local.outbox_limit());
+    local.desk.keep_house(&local.outbox_limits());
     let (timeout, authentication, must_authenticate) = {
         let settings = local.settings();
         (settings.timeout, settings.authentication_timeout, settings.requirepass.is_some())
@@ -176,7 +176,10 @@ fn keep_house(local: &Rc<Local>) {
     let now = UnixMillis::now();
     for client in local.clients.all() {
         // When it was last used is known to a second: nobody is ended before his time. A subscriber may be silent for ever.
-        let idle = timeout > 0 && !client.listens() && now.since(client.last_used.get()) > timeout.saturating_add(1).saturating_mul(1000);
+        let idle = timeout > 0
+            && !client.listens()
+            && !client.monitors()
+            && now.since(client.last_used.get()) > timeout.saturating_add(1).saturating_mul(1000);
         let stranger = must_authenticate
             && !client.authenticated.get()
             && authentication > 0

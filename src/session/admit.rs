@@ -18,8 +18,14 @@ pub(crate) fn admit<'r>(session: &Session, registry: &'r Registry, args: &Args<'
     arity(command, entry, args)
         .and_then(|()| authenticated(session, entry))
         .and_then(|()| subscribed(session, entry))
+        .and_then(|()| monitoring(session, entry))
         .map_err(refused(Some(entry.id)))?;
     Ok(entry)
+}
+
+/// The entry of a call that was let pass.
+pub(crate) fn find<'r>(registry: &'r Registry, args: &Args<'_>) -> Option<&'r Entry> {
+    registry.find(args.get(0)).and_then(|command| subcommand(command, args).ok())
 }
 
 /// Is there such a subcommand? A container that is called without one stands for itself.
@@ -80,6 +86,15 @@ fn subscribed(session: &Session, entry: &Entry) -> Result<(), Fault> {
         "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
         entry.spec.name
     )))
+}
+
+/// Is it a key that somebody asks for who only looks on? To Redis he is a kind of replica.
+fn monitoring(session: &Session, entry: &Entry) -> Result<(), Fault> {
+    let touches = [Flags::WRITE, Flags::READONLY, Flags::MAY_REPLICATE].iter().any(|&flag| entry.spec.flags.has(flag));
+    if !touches || !session.client.monitors() {
+        return Ok(());
+    }
+    Err(Fault::Because("ERR Replica can't interact with the keyspace"))
 }
 
 /// What Redis shows of a name or an argument that it does not know.

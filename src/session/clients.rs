@@ -100,6 +100,11 @@ impl Client {
         self.listener.get().is_some_and(|listener| listener.listens())
     }
 
+    /// Whether MONITOR shows it everything.
+    pub(crate) fn monitors(&self) -> bool {
+        self.listener.get().is_some_and(|listener| listener.monitors())
+    }
+
     /// How the client's task is ended from elsewhere.
     pub(super) fn abort_handle(&self) -> Option<AbortHandle> {
         self.abort.borrow().clone()

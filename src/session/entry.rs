@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use ahash::RandomState;
 
-use crate::command::{Args, Arity, Categories, Doc, Fault, Flags, KeySpec, Row, Spec};
+use crate::command::{Args, Arity, Categories, Doc, Fault, Flags, KeySpec, Row, Secret, Spec};
 use crate::pubsub::Letter;
 use crate::resp::Reply;
 use crate::session::Session;
@@ -101,6 +101,11 @@ impl SessionRow {
 
     pub(crate) const fn categories(mut self, categories: Categories) -> SessionRow {
         self.spec.categories = self.spec.categories.and(categories);
+        self
+    }
+
+    pub(crate) const fn secret(mut self, secret: Secret) -> SessionRow {
+        self.spec.secret = secret;
         self
     }
 

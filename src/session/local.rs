@@ -14,7 +14,7 @@ use crate::pubsub::{self, Broker, Desk, Letter};
 use crate::router::{Round, Router, Spare};
 use crate::session::clients::{self, Clients, Question};
 use crate::session::{Pause, Registry};
-use crate::settings::Settings;
+use crate::settings::{OutputLimit, Settings};
 use crate::time::UnixMillis;
 
 /// What all workers see: settings, limits, the pause, everybody's counters, and the ways to each worker and to the server.
@@ -121,6 +121,8 @@ pub(crate) struct Turn {
     pub(crate) scratch: Vec<u8>,
     /// Messages to post, with the row that each is counted under and whether its reply is thrown away.
     pub(crate) letters: Vec<(Letter, u16, bool)>,
+    /// What MONITOR shows of the calls taken up.
+    pub(crate) shown: Vec<u8>,
 }
 
 /// What one read asks for. As Redis; larger reads gain nothing below 100 calls a read.
@@ -163,10 +165,11 @@ impl Local {
         Ref::map(self.seen.borrow(), |settings| &**settings)
     }
 
-    /// What a subscriber may leave unread.
-    pub(crate) fn outbox_limit(&self) -> pubsub::Limit {
-        let limit = self.settings().output_limit_pubsub;
-        pubsub::Limit { hard: limit.hard, soft: limit.soft, patience: Duration::from_secs(limit.seconds) }
+    /// What those who listen may leave unread.
+    pub(crate) fn outbox_limits(&self) -> pubsub::Limits {
+        let settings = self.settings();
+        let limit = |limit: OutputLimit| pubsub::Limit { hard: limit.hard, soft: limit.soft, patience: Duration::from_secs(limit.seconds) };
+        pubsub::Limits { subscriber: limit(settings.output_limit_pubsub), monitor: limit(settings.output_limit_normal) }
     }
 
     pub(crate) fn counters(&self) -> &WorkerCounters {
@@ -189,6 +192,7 @@ impl Local {
         turn.words.clear();
         turn.scratch.clear();
         turn.letters.clear();
+        turn.shown.clear();
         if turn.scratch.capacity() > SCRATCH_KEPT_MAX {
             turn.scratch = Vec::new();
         }

@@ -5,6 +5,7 @@ pub(crate) mod clients;
 mod command;
 mod entry;
 mod local;
+mod monitor;
 mod pause;
 mod registry;
 mod serve;

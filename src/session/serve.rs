@@ -14,9 +14,9 @@ use crate::command::{Args, Fault};
 use crate::metrics::CommandTally;
 use crate::resp::{self, Decoder, Reply, Violation};
 use crate::router::ShardsGone;
-use crate::session::admit::{Refusal, admit};
+use crate::session::admit::{Refusal, admit, find};
 use crate::session::local::{READ_BYTES, Turn};
-use crate::session::{Ask, Entry, Handler, Local, Replies, Session, subscribe};
+use crate::session::{Ask, Entry, Handler, Local, Replies, Session, monitor, subscribe};
 use crate::time::UnixMillis;
 
 /// What a client that has not said who he is may have unread in our buffer before we hang up.
@@ -156,6 +156,11 @@ async fn answer<S: AsyncWrite + Unpin>(
                 // The words of the request stay in `turn.words[start..]`.
                 let args = Args::new(&buffer, &turn.words[start..end]);
                 ask_others(session, stream, ask, id, args, &mut turn.scratch).await?;
+                if session.local.board.broker.is_watched() {
+                    let entry = find(&session.local.board.registry, &args);
+                    entry.into_iter().for_each(|entry| monitor::show(&mut turn.shown, session, entry, &args));
+                    subscribe::show(session, turn).await?;
+                }
                 turn.words.clear();
             }
             Stop::Paused { at: held } => {
@@ -196,6 +201,7 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
     let local = session.local.clone();
     let registry = &local.board.registry;
     let mut paused = local.board.pause.is_set();
+    let is_watched = local.board.broker.is_watched();
     let mut limits = query_limits(session);
     let shards = local.router.shards();
     let mut last: Option<&Entry> = None;
@@ -253,6 +259,7 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
             }
         };
         session.client.command.set(Some(entry.id));
+        let mut is_enough = false;
         match entry.handler {
             Handler::Data(row) => {
                 last = entry.plain.then_some(entry);
@@ -277,9 +284,7 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
                 local.tally.borrow_mut().count(entry.id, CommandTally { calls: 1, nanos: 0, failed: u64::from(failed) });
                 limits = query_limits(session);
                 paused = local.board.pause.is_set();
-                if !session.closing && has_enough(session, turn) {
-                    return (Stop::Enough, end);
-                }
+                is_enough = has_enough(session, turn);
             }
             Handler::Ask(ask) => {
                 let words = turn.words.len();
@@ -293,17 +298,21 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
                 turn.letters.push((post(&args), entry.id, silent));
                 session.said();
                 // Who listens himself gets each message before its answer.
-                if turn.letters.len() >= LETTERS_MAX || session.client.listens() {
-                    return (Stop::Enough, end);
-                }
+                is_enough = turn.letters.len() >= LETTERS_MAX || session.client.listens();
             }
             Handler::Container => {
                 refuse(session, turn, &Refusal { fault: Fault::Arity(entry.spec.name), id: Some(entry.id) });
             }
         }
+        if is_watched {
+            monitor::show(&mut turn.shown, session, entry, &Args::new(bytes, &turn.words));
+        }
         at = end;
         if session.closing {
             return (Stop::Close, at);
+        }
+        if is_enough {
+            return (Stop::Enough, at);
         }
     }
 }
@@ -367,6 +376,7 @@ async fn flush<S: AsyncWrite + Unpin>(
     } else {
         kept = Some(buffer);
     }
+    subscribe::show(session, turn).await?;
     let Turn { round, scratch, .. } = turn;
     // Replies that grow large come in pieces: no further one is asked for before the client has taken the last.
     let result = loop {

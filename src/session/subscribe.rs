@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::command::Fault;
 use crate::metrics::CommandTally;
 use crate::pubsub::broker::Change;
-use crate::pubsub::{Listener, ListenerId, Space, Taken};
+use crate::pubsub::{Letter, Listener, ListenerId, Space, Taken};
 use crate::resp::{Decoder, Reply};
 use crate::session::Session;
 use crate::session::local::Turn;
@@ -75,11 +75,20 @@ pub(super) async fn leave<'a>(
     Ok(())
 }
 
+/// Is shown what everybody does from now on (MONITOR). Says whether it was not already.
+pub(super) async fn watch(session: &mut Session) -> Result<bool, Fault> {
+    let listener = listener(session)?;
+    let place = session.local.board.broker.reserve().await.ok_or(STOPPING)?;
+    let Some(name) = listener.join(Space::Monitors, b"") else { return Ok(false) };
+    place.change(listener.id, Change::Join, Space::Monitors, vec![name]).await.map_err(|_| STOPPING)?;
+    Ok(true)
+}
+
 /// Unsubscribes from everything and confirms nothing (RESET).
 pub(super) async fn leave_all(session: &mut Session) -> Result<(), Fault> {
-    let Some(listener) = session.client.listener.get().filter(|listener| listener.listens()) else { return Ok(()) };
+    let Some(listener) = session.client.listener.get() else { return Ok(()) };
     let broker = &session.local.board.broker;
-    for space in [Space::Channels, Space::Patterns, Space::ShardChannels] {
+    for space in Space::ALL.into_iter().filter(|&space| listener.count(space) > 0) {
         let place = broker.reserve().await.ok_or(STOPPING)?;
         let names = listener.names(space);
         names.iter().for_each(|name| drop(listener.leave(space, name)));
@@ -101,7 +110,7 @@ fn confirmation(reply: &mut Reply<'_>, verb: &str, name: Option<&[u8]>, count: u
 /// What a confirmation counts: channels and patterns together, sharded channels for themselves.
 fn counted(listener: &Listener, space: Space) -> usize {
     match space {
-        Space::ShardChannels => listener.count(space),
+        Space::ShardChannels | Space::Monitors => listener.count(space),
         Space::Channels | Space::Patterns => listener.count(Space::Channels) + listener.count(Space::Patterns),
     }
 }
@@ -190,5 +199,15 @@ pub(super) async fn post<S: AsyncWrite + Unpin>(session: &Session, stream: &mut 
         turn.round.answer(session.protocol, silent, |reply| reply.integer(i64::try_from(count).unwrap_or(i64::MAX)));
         local.tally.borrow_mut().count(id, CommandTally { calls: 1, nanos: 0, failed: 0 });
     }
+    Ok(())
+}
+
+/// Shows those who monitor what was done. They wait for nobody, and nobody waits for them.
+pub(super) async fn show(session: &Session, turn: &mut Turn) -> Result<(), Ended> {
+    if turn.shown.is_empty() {
+        return Ok(());
+    }
+    let letter = Letter::to_monitors(std::mem::take(&mut turn.shown));
+    session.local.board.broker.publish(vec![letter], None).await.ok_or(Ended)?;
     Ok(())
 }

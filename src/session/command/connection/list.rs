@@ -80,6 +80,7 @@ impl std::fmt::Display for Flags<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let client = self.0;
         let letters = [
+            (client.monitors(), 'O'),
             (client.listens(), 'P'),
             (client.ending.get(), 'A'),
             (client.unix, 'U'),

@@ -11,7 +11,7 @@ mod ping;
 mod reset;
 mod select;
 
-use crate::command::{Arity, Categories, Flags};
+use crate::command::{Arity, Categories, Flags, Secret};
 use crate::session::SessionRow;
 use crate::session::command::{help, here};
 
@@ -26,14 +26,14 @@ const VARIES: &[&str] = &["nondeterministic_output"];
 
 /// The commands of the conversation.
 pub(crate) static TABLE: &[SessionRow] = &[
-    here("auth", Arity::at_least(2), auth::run).flags(HANDSHAKE).categories(Categories::CONNECTION).doc(
+    here("auth", Arity::at_least(2), auth::run).secret(Secret::Everything).flags(HANDSHAKE).categories(Categories::CONNECTION).doc(
         "connection",
         "1.0.0",
         "Says who the client is, by a password and, where there are several users, a name.",
         "O(1)",
         "[username] password",
     ),
-    here("hello", Arity::at_least(1), hello::run).flags(HANDSHAKE).categories(Categories::CONNECTION).doc(
+    here("hello", Arity::at_least(1), hello::run).secret(Secret::Behind("auth")).flags(HANDSHAKE).categories(Categories::CONNECTION).doc(
         "connection",
         "6.0.0",
         "Opens the conversation: chooses the protocol, and may authenticate and name the connection in the same call.",

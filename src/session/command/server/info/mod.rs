@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::command::Args;
 use crate::command::Fault;
 use crate::metrics::{SessionTally, Tally};
-use crate::pubsub::Space;
+use crate::pubsub::{Registry as Listeners, Space};
 use crate::resp::Reply;
 use crate::session::{Asked, Board, Session, clients};
 use crate::settings::Settings;
@@ -100,8 +100,8 @@ async fn collect(session: &Session) -> Result<Figures, Fault> {
     let mut whole = Tally::default();
     shards.iter().for_each(|shard| whole.add(shard));
     let sessions = clients::tallies(local, false).await;
-    let spaces = [Space::Channels, Space::Patterns, Space::ShardChannels];
-    let listened = local.board.broker.look(move |registry| spaces.map(|space| registry.count(space) as u64)).await.unwrap_or_default();
+    let count = |registry: &Listeners| Space::SUBSCRIBED.map(|space| registry.count(space) as u64);
+    let listened = local.board.broker.look(count).await.unwrap_or_default();
     let settings = local.board.settings.borrow().clone();
     Ok(Figures { board: local.board.clone(), settings, now: UnixMillis::now(), shards, whole, sessions, listened, waiting })
 }

@@ -122,7 +122,7 @@ impl Desk {
 fn end(listener: &Listener) {
     let (pushes, bytes) = listener.backlog();
     if listener.end() {
-        tracing::warn!(client = %listener.peer, pushes, bytes, "closing a subscriber that does not read: client-output-buffer-limit");
+        tracing::warn!(client = %listener.peer, pushes, bytes, "closing a client that does not read what it listens to: client-output-buffer-limit");
     }
 }
 

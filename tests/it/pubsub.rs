@@ -153,7 +153,7 @@ fn a_subscriber_who_does_not_read_is_disconnected() {
         await_that("only the reader is left", || {
             judge.ask(&["PUBSUB", "NUMSUB", "c"]) == Reply::Array(vec![Reply::Bulk(b"c".to_vec()), Reply::Integer(1)])
         });
-        assert_eq!(server.log().matches("closing a subscriber that does not read").count(), 4, "{}", server.log());
+        assert_eq!(server.log().matches("closing a client that does not read what it listens to").count(), 4, "{}", server.log());
         for wire in &mut sluggards {
             // What the kernel had is still there; then it ends.
             assert!(wire.until_closed().len() < 40 << 20);
@@ -181,7 +181,7 @@ fn a_subscriber_who_stays_behind_is_disconnected() {
     await_that("the other one is gone", || judge.line("PUBLISH c x") == Reply::Integer(1));
     sluggard.until_closed();
     assert_eq!(next(&mut late).1, "x");
-    await_that("it is logged", || server.log().contains("closing a subscriber that does not read"));
+    await_that("it is logged", || server.log().contains("closing a client that does not read what it listens to"));
 }
 
 /// Without limits a subscriber may read as late as he likes, and misses nothing.
@@ -330,6 +330,30 @@ fn there_may_be_many_channels() {
     }
     drop((all, each));
     await_silence(&mut judge);
+}
+
+/// Row 26: who monitors and does not read is disconnected like any client, and holds nobody up.
+#[test]
+fn a_monitor_who_does_not_read_is_disconnected() {
+    for shards in ["1", "3"] {
+        let server = Daemon::start(&["--shards", shards, "--client-output-buffer-limit", "normal 4mb 0 0"]);
+        let (mut sluggard, mut reader, mut busy) = (server.wire(), server.wire(), server.wire());
+        assert_eq!(sluggard.line("MONITOR"), Reply::Simple(b"OK".to_vec()));
+        assert_eq!(reader.line("MONITOR"), Reply::Simple(b"OK".to_vec()));
+        let text = "x".repeat(100_000);
+        for at in 0..200 {
+            assert_eq!(busy.ask(&["SET", &format!("k{at}"), &text]), Reply::Simple(b"OK".to_vec()));
+            let Reply::Simple(line) = Reply::decode(&reader.reply().expect("a line")).expect("whole").0 else {
+                panic!("a line is a status")
+            };
+            assert!(String::from_utf8_lossy(&line).contains(&format!("\"SET\" \"k{at}\" \"xxx")));
+        }
+        await_that("the one who does not read is gone", || server.log().contains("closing a client that does not read what it listens to"));
+        sluggard.until_closed();
+        assert_eq!(busy.line("PING"), Reply::Simple(b"PONG".to_vec()));
+        // It is a status, and shown to the one who is left.
+        assert!(reader.reply().expect("a line").ends_with(b"\"PING\"\r\n"));
+    }
 }
 
 /// What one client listens to, as a model: the three kinds of names.

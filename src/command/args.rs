@@ -79,6 +79,18 @@ impl<'a> Args<'a> {
         self.spans
     }
 
+    /// The words alone, one behind the other at the end of `bytes`, and where they are there. `None` if 32 bits do not reach so far.
+    pub(crate) fn copy_to(self, bytes: &mut Vec<u8>) -> Option<Vec<Span>> {
+        self.from(0)
+            .map(|word| {
+                let start = u32::try_from(bytes.len()).ok()?;
+                bytes.extend_from_slice(word);
+                u32::try_from(bytes.len()).ok()?;
+                Some(Span { start, len: u32::try_from(word.len()).ok()? })
+            })
+            .collect()
+    }
+
     fn word(&self, span: Span) -> &'a [u8] {
         let start = span.start as usize;
         self.buffer.get(start..start + span.len as usize).unwrap_or_default()

@@ -1,8 +1,10 @@
 //! What a command works with: the selected database, the time of its batch, the limits, and what it leaves behind.
 
+use std::sync::Arc;
+
 use crate::command::{Effects, Fault, Limits, Reach};
 use crate::store::types::Thresholds;
-use crate::store::{Database, Entry, EntryMut, Guard, Keep, Keyspace, Stamp, Text, Typed, Value};
+use crate::store::{Database, Entry, EntryMut, Guard, Keep, Keyspace, Stamp, Text, Typed, Value, Watch};
 use crate::time::UnixMillis;
 
 /// The context of one call. Everything a command may look at besides its words is here, so that the same command runs in a
@@ -19,11 +21,15 @@ pub(crate) struct Cx<'a> {
     pub(crate) touches: bool,
     reach: Reach<'a>,
     seed: &'a mut u64,
+    /// Watched keys that the call at hand may have changed, by database: told when it has.
+    touched: Vec<(usize, Box<[u8]>)>,
+    /// Of the client whose batch this is, while it registers its watch.
+    watch: Option<Arc<Watch>>,
 }
 
 impl<'a> Cx<'a> {
     pub(crate) fn new(reach: Reach<'a>, limits: &'a Limits, effects: &'a mut Effects, seed: &'a mut u64, now: UnixMillis) -> Cx<'a> {
-        Cx { now, limits, effects, database: 0, touches: true, reach, seed }
+        Cx { now, limits, effects, database: 0, touches: true, reach, seed, touched: Vec::new(), watch: None }
     }
 
     /// Asks the processor for the line of the table where this key is looked up first. Returns the key's hash.
@@ -133,7 +139,7 @@ impl<'a> Cx<'a> {
     #[inline]
     pub(crate) fn write(&mut self, key: &[u8]) -> Option<EntryMut<'_>> {
         let (touches, now, limits, database) = (self.touches, self.now, self.limits, self.database);
-        self.drop_if_due(database, key);
+        self.before_change(database, key);
         let (hash, data) = locate(&mut self.reach, database, key);
         let mut entry = data.find_mut(hash, key)?;
         if touches {
@@ -156,7 +162,7 @@ impl<'a> Cx<'a> {
     /// A command that may leave it empty calls [`Cx::drop_if_empty`] afterwards.
     pub(crate) fn create_as<T: Typed>(&mut self, key: &[u8], make: impl FnOnce() -> T) -> Result<Guard<'_, T>, Fault> {
         let (touches, now, limits, database) = (self.touches, self.now, self.limits, self.database);
-        self.drop_if_due(database, key);
+        self.before_change(database, key);
         let (hash, data) = locate(&mut self.reach, database, key);
         data.set_stamp(limits.stamp(now));
         let mut entry = data.find_or_add(hash, key, || T::into_value(Box::new(make())));
@@ -180,7 +186,7 @@ impl<'a> Cx<'a> {
     #[inline]
     pub(crate) fn set_text(&mut self, key: &[u8], text: &[u8], keep: Keep) {
         let (now, limits, database) = (self.now, self.limits, self.database);
-        self.drop_if_due(database, key);
+        self.before_change(database, key);
         let (hash, data) = locate(&mut self.reach, database, key);
         data.set_stamp(limits.stamp(now));
         let old = data.set_text(hash, key, text, keep);
@@ -197,6 +203,7 @@ impl<'a> Cx<'a> {
     /// As [`Cx::put`], in a database of the command's choosing.
     pub(crate) fn put_in(&mut self, database: usize, key: &[u8], value: Value, deadline: Option<UnixMillis>) {
         let stamp = self.limits.stamp(self.now);
+        self.before_change(database, key);
         let (hash, data) = locate(&mut self.reach, database, key);
         data.set_stamp(stamp);
         if let Some(old) = data.insert(hash, key, value, deadline) {
@@ -219,11 +226,14 @@ impl<'a> Cx<'a> {
     pub(crate) fn take_in(&mut self, database: usize, key: &[u8]) -> Option<(Value, Option<UnixMillis>)> {
         self.drop_if_due(database, key);
         let (hash, data) = locate(&mut self.reach, database, key);
-        data.remove(hash, key)
+        let taken = data.remove(hash, key)?;
+        self.note_change(database, key);
+        Some(taken)
     }
 
     /// Gives a key a deadline, or takes it away; false if there is no such key.
     pub(crate) fn set_deadline(&mut self, key: &[u8], deadline: Option<UnixMillis>) -> bool {
+        self.note_change(self.database, key);
         let (hash, data) = locate(&mut self.reach, self.database, key);
         data.set_deadline(hash, key, deadline)
     }
@@ -256,6 +266,66 @@ impl<'a> Cx<'a> {
         self.every().next().map_or(0, |keyspace| keyspace.databases())
     }
 
+    // Watched keys ------------------------------------------------------------------------------------------------------------
+
+    /// Hands the calls that follow the watch of their client.
+    pub(crate) fn watch_by(&mut self, watch: Arc<Watch>) {
+        self.watch = Some(watch);
+    }
+
+    /// Lets the client know of the next change of a key (WATCH).
+    pub(crate) fn watch(&mut self, key: &[u8]) {
+        let database = self.database;
+        self.drop_if_due(database, key);
+        if let Some(watch) = &self.watch {
+            self.reach.of(key).watches_mut().add(database, key, watch);
+        }
+    }
+
+    /// Removes what is due of all watched keys, so that a watch knows whether its keys are still there.
+    pub(crate) fn drop_due_watched(&mut self) {
+        let now = self.now;
+        let mut due = Vec::new();
+        for keyspace in self.reach.every() {
+            for number in 0..keyspace.databases() {
+                if keyspace.database(number).next_deadline().is_some_and(|earliest| earliest < now) {
+                    due.extend(keyspace.watches().keys(number).map(|key| (number, Box::<[u8]>::from(key))));
+                }
+            }
+        }
+        due.iter().for_each(|(database, key)| self.drop_if_due(*database, key));
+    }
+
+    /// The call is over: who watches what it changed is told. A call that changed nothing has touched nothing.
+    #[cold]
+    pub(super) fn tell_watchers(&mut self, changed: bool) {
+        for (database, key) in std::mem::take(&mut self.touched) {
+            if changed {
+                self.reach.of(&key).watches_mut().touch(database, &key);
+            }
+        }
+    }
+
+    /// Whether the call at hand may have changed a watched key.
+    #[inline]
+    pub(super) fn has_touched(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// What every change of a key begins with.
+    #[inline]
+    fn before_change(&mut self, database: usize, key: &[u8]) {
+        self.drop_if_due(database, key);
+        self.note_change(database, key);
+    }
+
+    #[inline]
+    fn note_change(&mut self, database: usize, key: &[u8]) {
+        if !self.reach.of(key).watches().is_empty() {
+            self.touched.push((database, key.into()));
+        }
+    }
+
     /// Lazy expiry: removes the key if its deadline has passed. Costs one comparison while nothing in the database is due.
     #[inline]
     fn drop_if_due(&mut self, database: usize, key: &[u8]) {
@@ -273,6 +343,7 @@ impl<'a> Cx<'a> {
         if due && let Some((value, _)) = data.remove(hash, key) {
             self.effects.expired += 1;
             self.effects.discard(value);
+            self.reach.of(key).watches_mut().touch(database, key);
         }
     }
 }

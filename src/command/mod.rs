@@ -22,9 +22,11 @@ pub(crate) use args::{Args, Options};
 pub(crate) use context::Cx;
 pub(crate) use effects::{Discard, Effects};
 pub(crate) use fault::Fault;
+pub(crate) use keys::WATCH;
 pub(crate) use reach::{Limits, Reach};
 pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec, Row, Run, Secret, Spec, Spread, keys_of};
 
+pub(crate) use crate::store::Watch;
 pub(crate) use crate::store::types::Thresholds;
 
 use crate::resp::Reply;
@@ -36,8 +38,12 @@ pub(crate) static FAMILIES: &[&[Row]] = &[keys::TABLE, string::TABLE, list::TABL
 ///
 /// Whatever the row wrote before it found a fault is taken back. Says whether it succeeded.
 pub(crate) fn run(row: &Row, cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> bool {
-    let start = reply.mark();
-    match (row.run)(cx, args, reply) {
+    let (start, changed) = (reply.mark(), cx.effects.changed);
+    let result = (row.run)(cx, args, reply);
+    if cx.has_touched() {
+        cx.tell_watchers(cx.effects.changed != changed);
+    }
+    match result {
         Ok(()) => true,
         Err(fault) => {
             reply.rewind(start); // a fault leaves nothing half written

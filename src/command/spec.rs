@@ -140,7 +140,7 @@ impl Access {
 }
 
 /// What kind of command this is, in the words of COMMAND.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flags(u32);
 
 #[allow(dead_code, reason = "the vocabulary of COMMAND is whole; families to come use the rest")]
@@ -167,8 +167,12 @@ impl Flags {
     pub(crate) const NO_MULTI: Flags = Flags(1 << 18);
     pub(crate) const ALLOW_BUSY: Flags = Flags(1 << 19);
     pub(crate) const MOVABLE_KEYS: Flags = Flags(1 << 20);
-    /// May be asked by a client that speaks RESP2 and listens to something.
-    pub(crate) const SUBSCRIBED: Flags = Flags(1 << 21);
+    /// Never queued by MULTI; not told by COMMAND.
+    pub(crate) const IMMEDIATE: Flags = Flags(1 << 21);
+    /// Runs what MULTI queued; not told by COMMAND.
+    pub(crate) const RUNS_QUEUE: Flags = Flags(1 << 22);
+    /// May be asked by a client that speaks RESP2 and listens to something; not told by COMMAND.
+    pub(crate) const SUBSCRIBED: Flags = Flags(1 << 23);
 
     pub(crate) const fn and(self, other: Flags) -> Flags {
         Flags(self.0 | other.0)
@@ -178,9 +182,9 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
-    /// The names as COMMAND prints them; [`Flags::PROTECTED`] and [`Flags::SUBSCRIBED`] have none.
+    /// The names as COMMAND prints them; those that COMMAND does not tell have none.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
-        const NAMES: [&str; 22] = [
+        const NAMES: [&str; 21] = [
             "write",
             "readonly",
             "denyoom",
@@ -202,7 +206,6 @@ impl Flags {
             "no_multi",
             "allow_busy",
             "movablekeys",
-            "",
         ];
         NAMES.into_iter().enumerate().filter(move |(bit, name)| self.0 & (1 << bit) != 0 && !name.is_empty()).map(|(_, name)| name)
     }

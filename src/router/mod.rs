@@ -1,8 +1,9 @@
 //! Work on shards: which shards a call needs, how it gets there, and how the replies come back in the order asked.
 //!
 //! [`plan`] decides (one shard, split, borrow), [`round`] collects what one read asks of each shard, [`sequencer`] gives units on several
-//! shards one order, [`mod@unit`] is the borrower, [`send`] sends a round and waits for it, [`join`] makes one reply of several parts.
+//! shards one order, [`mod@unit`] is the borrower, [`block`] decides how the calls of a transaction run as one, [`send`] sends a round and waits for it, [`join`] makes one reply of several parts.
 
+mod block;
 mod join;
 mod plan;
 mod round;
@@ -13,6 +14,7 @@ mod survey;
 mod tests;
 mod unit;
 
+pub(crate) use block::{Needs, Way};
 pub(crate) use plan::Plan;
 pub(crate) use round::{Round, Spare};
 pub(crate) use send::{Router, ShardsGone};

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use crate::command::{Args, Join, Row, Spread};
 use crate::resp::{Protocol, Reply};
-use crate::router::Plan;
 use crate::router::join::join;
+use crate::router::{Plan, Way};
 use crate::shard::Batch;
-use crate::shard::batch::Manner;
+use crate::shard::batch::{Manner, Watching};
 use crate::slot;
 
 /// Batches of one worker that wait for their next use.
@@ -67,6 +67,8 @@ enum Answer {
     Batch { group: u32, shard: u32, count: u32 },
     /// The parts of a split call, one reply each.
     Parts { group: u32, split: u32 },
+    /// Somebody else, when all that was sent is done: these bytes of `later`.
+    Later { number: u32 },
 }
 
 /// A call that was split.
@@ -93,7 +95,10 @@ pub(crate) struct Round {
     short: Option<u32>,
     splits: Vec<Split>,
     local: Vec<u8>,
+    later: Vec<Vec<u8>>,
     calls: u64,
+    /// It is the block of a transaction: nothing comes between its calls.
+    pub(super) whole: bool,
 }
 
 impl Round {
@@ -110,12 +115,62 @@ impl Round {
             }
             Plan::Split => self.split(row, id, manner, args, shards, spare, silent),
             Plan::Every => self.every(row, id, manner, args, shards, spare, silent),
-            Plan::Borrow(owners) => {
-                let group = self.borrow_group(owners);
-                self.groups[group as usize].batch(0, spare).push(row, id, manner, args.spans());
-                self.answered_by_batch(group, 0, silent);
-            }
+            Plan::Borrow(owners) => self.borrow(owners, row, id, manner, args, spare, silent),
         }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a call and its way, taken apart")]
+    fn borrow(&mut self, owners: u64, row: &'static Row, id: u16, manner: Manner, args: &Args<'_>, spare: &Spare, silent: bool) {
+        let group = self.borrow_group(owners);
+        self.groups[group as usize].batch(0, spare).push(row, id, manner, args.spans());
+        self.answered_by_batch(group, 0, silent);
+    }
+
+    /// Adds a call of a transaction whose keyspaces will all be held: `Hold::run` runs it.
+    pub(crate) fn push_held(&mut self, row: &'static Row, id: u16, manner: Manner, args: &Args<'_>, spare: &Spare) {
+        self.calls += 1;
+        self.borrow(0, row, id, manner, args, spare, false);
+    }
+
+    /// The next call is answered when all that is sent has been done: by [`Round::fill`], with the number that this returns.
+    pub(crate) fn answer_later(&mut self) -> u32 {
+        let number = u32::try_from(self.later.len()).unwrap_or(u32::MAX);
+        self.calls += 1;
+        self.later.push(Vec::new());
+        self.answers.push((Answer::Later { number }, false));
+        number
+    }
+
+    /// The reply of a call that was to be answered later.
+    pub(crate) fn fill(&mut self, number: u32, reply: Vec<u8>) {
+        self.later[number as usize] = reply;
+    }
+
+    /// What was added is the block of a transaction: it runs as one. `watching`: what its batch asks first.
+    pub(crate) fn close_block(&mut self, way: Way, watching: &Watching) {
+        self.whole = true;
+        for group in &mut self.groups {
+            if way == Way::Unit {
+                group.kind = Kind::Unit;
+            }
+            group.batches.iter_mut().flatten().for_each(|batch| batch.watching = watching.clone());
+        }
+    }
+
+    /// Whether it is one unit over several shards.
+    pub(crate) fn is_unit(&self) -> bool {
+        self.groups.iter().any(|group| group.kind == Kind::Unit)
+    }
+
+    /// The calls did not run, since a watched key was changed.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.groups.iter().flat_map(|group| group.batches.iter().flatten()).any(|batch| batch.refused)
+    }
+
+    /// The batch of calls that a holder runs, if there are any.
+    pub(super) fn held_batch(&mut self) -> Option<&mut Batch> {
+        let held = self.groups.iter_mut().find(|group| matches!(group.kind, Kind::Borrow(_)))?;
+        held.batches.first_mut()?.as_deref_mut()
     }
 
     /// The session answers the next call itself: `write` writes the reply.
@@ -147,7 +202,7 @@ impl Round {
 
     /// Whether anything has to be sent to a shard.
     pub(crate) fn asks_shards(&self) -> bool {
-        self.answers.iter().any(|(answer, _)| !matches!(answer, Answer::Local { .. }))
+        self.answers.iter().any(|(answer, _)| !matches!(answer, Answer::Local { .. } | Answer::Later { .. }))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -192,6 +247,7 @@ impl Round {
                     let parts: Vec<&[u8]> = split.shards.iter().map(|&shard| group.last_taken(shard)).collect();
                     join(split.join, &parts, &split.order, pick, &mut Reply::new(scratch, split.protocol));
                 }
+                Answer::Later { number } => scratch.extend_from_slice(&self.later[*number as usize]),
             }
             if *silent {
                 scratch.truncate(before);
@@ -249,7 +305,8 @@ impl Round {
         (self.answered, self.local_taken, self.short) = (0, 0, None);
         self.splits.clear();
         self.local.clear();
-        self.calls = 0;
+        self.later.clear();
+        (self.calls, self.whole) = (0, false);
         input
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::command::Limits;
 use crate::router::round::{Group, Kind};
-use crate::router::unit::{self, Awaited, Means};
+use crate::router::unit::{self, Awaited, Hold, Means};
 use crate::router::{Round, Sequencer};
 use crate::shard::meter::Ticks;
 use crate::shard::{Batch, Borrow, Gate, Mailbox, Message};
@@ -72,13 +72,13 @@ impl Router {
                 && let Some(mut batch) = place.take()
             {
                 batch.input = Some(input);
-                batch.may_stop = true;
+                batch.may_stop = !round.whole;
                 *place = Some(self.run_alone(shard, batch).await?);
                 return Ok(());
             }
         }
         let mut out: Vec<Out> = Vec::new();
-        let may_stop = round.groups.len() == 1;
+        let may_stop = round.groups.len() == 1 && !round.whole;
         for (number, group) in round.groups.iter_mut().enumerate() {
             match group.kind {
                 Kind::Plain => self.mail(number, group, may_stop, &input, &mut out).await?,
@@ -121,6 +121,15 @@ impl Router {
         let awaited = self.place_borrow(u64::MAX).await?;
         let held = tokio::task::spawn_local(unit::hold(awaited, self.mailboxes.len(), how_long));
         held.await.map_err(|_| ShardsGone)
+    }
+
+    /// Takes the keyspaces of these shards in hand, as a unit of their own. Nothing is done to them if the future is dropped.
+    ///
+    /// # Errors
+    /// A shard has ended.
+    pub(crate) async fn hold(&self, owners: u64) -> Result<Hold, ShardsGone> {
+        let awaited = self.place_borrow(owners).await?;
+        Hold::collect(awaited, self.means()).await.ok_or(ShardsGone)
     }
 
     /// Batches that need no order among each other. They may stop before their last call only if no later group relies on their having run.
@@ -176,10 +185,12 @@ impl Router {
         batch.input = Some(input.clone());
         out.push((number, 0, batch.expect_back()));
         let awaited = self.place_borrow(owners).await?;
-        let limits = self.limits.borrow().clone();
-        let means = Means { shards: self.mailboxes.len(), limits, seed: self.pick(), ticks: self.ticks };
-        tokio::task::spawn_local(unit::run(awaited, batch, means));
+        tokio::task::spawn_local(unit::run(awaited, batch, self.means()));
         Ok(())
+    }
+
+    fn means(&self) -> Means {
+        Means { shards: self.mailboxes.len(), limits: self.limits.borrow().clone(), seed: self.pick(), ticks: self.ticks }
     }
 
     /// Asks the shards in `owners` for their keyspaces, as one unit. The caller must not await before it has handed the loans to a task of

@@ -8,11 +8,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::round::Kind;
-use super::{Round, Spare};
+use super::{Needs, Round, Spare, Way};
 use crate::command::{Args, Cx, Effects, Limits, Reach};
+use crate::resp::frame::Frame;
 use crate::resp::{Protocol, Span};
 use crate::session::{Handler, Registry};
-use crate::shard::batch::Manner;
+use crate::shard::batch::{Manner, Watching};
 use crate::shard::core::run_calls;
 use crate::shard::meter::Meter;
 use crate::shard::{Batch, Returned, Shard};
@@ -233,30 +234,60 @@ impl World {
 
     fn begin(&mut self, number: usize) -> Stage {
         let operation = self.choose();
-        let words = words_of(&operation);
-        let (mut buffer, mut spans) = (Vec::new(), Vec::new());
-        for word in &words {
-            spans.push(Span { start: buffer.len() as u32, len: word.len() as u32 });
-            buffer.extend_from_slice(word);
+        let calls = if let Operation::Block(calls) = &operation { calls.as_slice() } else { std::slice::from_ref(&operation) };
+        let (mut buffer, mut words) = (Vec::new(), Vec::new());
+        for call in calls {
+            let spans = words_of(call).into_iter().map(|word| {
+                let start = buffer.len() as u32;
+                buffer.extend_from_slice(&word);
+                Span { start, len: word.len() as u32 }
+            });
+            words.push(spans.collect::<Vec<Span>>());
         }
-        let entry = self.registry.find(&words[0]).expect("the commands of the simulation are known");
-        let Handler::Data(row) = entry.handler else { panic!("{} is no data command", entry.spec.name) };
+        let rows = words.iter().map(|spans| {
+            let entry = self.registry.find(spans[0].of(&buffer)).expect("the commands of the simulation are known");
+            let Handler::Data(row) = entry.handler else { panic!("{} is no data command", entry.spec.name) };
+            (row, entry.id, Args::new(&buffer, spans))
+        });
         let manner = Manner { database: 0, protocol: Protocol::Resp2, touches: true };
         let client = &mut self.clients[number];
-        client.round.push(row, entry.id, manner, &Args::new(&buffer, &spans), SHARDS, &self.spare, false);
+        let mut needs = Needs::new(SHARDS);
+        rows.clone().for_each(|(row, _, args)| needs.call(row, &args));
+        let is_block = matches!(operation, Operation::Block(_));
+        let held = if let (true, Way::Hold(owners)) = (is_block, needs.way(false, false)) { Some(owners) } else { None };
+        for (row, id, args) in rows {
+            match held {
+                Some(_) => client.round.push_held(row, id, manner, &args, &self.spare),
+                None => client.round.push(row, id, manner, &args, SHARDS, &self.spare, false),
+            }
+        }
+        if is_block && held.is_none() {
+            client.round.close_block(needs.way(false, false), &Watching::Nothing);
+        }
         client.input = Arc::new(buffer);
         client.event = self.history.len();
         client.back = 0;
         self.history.push(Event { client: number, operation, called: self.clock, answered: None });
         let group = &client.round.groups[0];
         let targets = match group.kind {
-            Kind::Borrow(owners) => (0..SHARDS as usize).filter(|shard| owners >> shard & 1 == 1).collect(),
+            Kind::Borrow(owners) => {
+                let owners = held.unwrap_or(owners);
+                (0..SHARDS as usize).filter(|shard| owners >> shard & 1 == 1).collect()
+            }
             Kind::Plain | Kind::Unit => (0..group.batches.len()).filter(|&shard| group.batches[shard].is_some()).collect(),
         };
         Stage::Reserving { targets, reserved: 0 }
     }
 
     fn choose(&mut self) -> Operation {
+        if self.dice.roll(4) == 0 && !self.faults.torn_borrow {
+            let calls = 2 + self.dice.roll(2);
+            return Operation::Block((0..calls).map(|_| self.choose_call()).collect());
+        }
+        self.choose_call()
+    }
+
+    fn choose_call(&mut self) -> Operation {
         let value = self.history.len() as u32 + 1;
         let one = self.dice.roll(KEYS);
         let other = (one + 1 + self.dice.roll(KEYS - 1)) % KEYS;
@@ -473,10 +504,25 @@ fn words_of(operation: &Operation) -> Vec<Vec<u8>> {
         Operation::WriteIfNone(written) => pairs("MSETNX", written),
         Operation::Rename(from, to) => keys("RENAME", &[*from, *to]),
         Operation::Delete(deleted) => keys("DEL", deleted),
+        Operation::Block(_) | Operation::Swap { .. } => panic!("not one call: {operation:?}"),
     }
 }
 
 fn answer_of(operation: &Operation, reply: &[u8]) -> Answer {
+    let Operation::Block(calls) = operation else { return answer_of_call(operation, reply) };
+    // The replies of a block stand one behind the other; EXEC would put their number before them.
+    let mut rest = reply;
+    let answers = calls.iter().map(|call| {
+        let mut cursor = std::io::Cursor::new(rest);
+        Frame::check(&mut cursor).expect("whole replies");
+        let (one, more) = rest.split_at(cursor.position() as usize);
+        rest = more;
+        answer_of_call(call, one)
+    });
+    Answer::All(answers.collect())
+}
+
+fn answer_of_call(operation: &Operation, reply: &[u8]) -> Answer {
     let text = std::str::from_utf8(reply).expect("replies of the simulation are text");
     let lines: Vec<&str> = text.split("\r\n").collect();
     match (operation, lines[0].as_bytes()[0]) {

@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::command::Limits;
+use crate::command::{Limits, Watch};
+use crate::router::Round;
+use crate::shard::batch::Watching;
 use crate::shard::meter::Ticks;
 use crate::shard::{Batch, Held, Loan, Returned};
+use crate::time::UnixMillis;
 
 /// Loans under way: the shard's number, and where its loan arrives.
 pub(super) type Awaited = Vec<(usize, oneshot::Receiver<Loan>)>;
@@ -58,11 +61,46 @@ async fn collect(awaited: Awaited, shards: usize) -> Option<Borrowed> {
 
 /// Runs a batch on borrowed keyspaces and sends it back.
 pub(super) async fn run(awaited: Awaited, mut batch: Box<Batch>, means: Means) {
-    let Means { shards, limits, seed, ticks } = means;
-    let Some(mut borrowed) = collect(awaited, shards).await else { return };
-    borrowed.held.run(&mut batch, &limits, seed, ticks, crate::time::UnixMillis::now());
-    drop(borrowed);
+    let Some(mut hold) = Hold::collect(awaited, means).await else { return };
+    hold.run_batch(&mut batch);
+    drop(hold);
     batch.send_back();
+}
+
+/// Keyspaces in the hand of whoever has to do several things with them and let nothing come between (EXEC). They go home when it is dropped.
+///
+/// Its holder must not await.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    borrowed: Borrowed,
+    means: Means,
+}
+
+impl Hold {
+    pub(super) async fn collect(awaited: Awaited, means: Means) -> Option<Hold> {
+        Some(Hold { borrowed: collect(awaited, means.shards).await?, means })
+    }
+
+    fn run_batch(&mut self, batch: &mut Batch) {
+        let Means { limits, seed, ticks, .. } = &self.means;
+        self.borrowed.held.run(batch, limits, *seed, *ticks, UnixMillis::now());
+    }
+
+    /// Whether no key of the watch was changed until now.
+    pub(crate) fn is_unchanged(&mut self, watch: &Arc<Watch>) -> bool {
+        let mut question = Batch::default();
+        question.watching = Watching::Until(watch.clone());
+        self.run_batch(&mut question);
+        !question.refused
+    }
+
+    /// Runs the calls that a round has for it.
+    pub(crate) fn run(&mut self, round: &mut Round, input: Arc<Vec<u8>>) {
+        if let Some(batch) = round.held_batch() {
+            batch.input = Some(input);
+            self.run_batch(batch);
+        }
+    }
 }
 
 /// Holds keyspaces for a while and does nothing with them (DEBUG SLEEP): every data command waits, as it would in Redis.

@@ -7,12 +7,15 @@ use crate::session::{Entry, Registry, Session};
 pub(crate) struct Refusal {
     pub(crate) fault: Fault,
     pub(crate) id: Option<u16>,
+    /// It would have run what MULTI queued: the transaction is over.
+    pub(crate) ends_transaction: bool,
 }
 
 /// Finds the entry of a call and lets it pass, or says why not.
 pub(crate) fn admit<'r>(session: &Session, registry: &'r Registry, args: &Args<'_>) -> Result<&'r Entry, Refusal> {
-    let command = registry.find(args.get(0)).ok_or_else(|| Refusal { fault: unknown_command(args), id: None })?;
-    let refused = |id| move |fault| Refusal { fault, id };
+    let command = registry.find(args.get(0)).ok_or_else(|| Refusal { fault: unknown_command(args), id: None, ends_transaction: false })?;
+    let ends_transaction = command.spec.flags.has(Flags::RUNS_QUEUE);
+    let refused = |id| move |fault| Refusal { fault, id, ends_transaction };
     allowed(session, command, args).map_err(refused(Some(command.id)))?;
     let entry = subcommand(command, args).map_err(refused(None))?;
     arity(command, entry, args)

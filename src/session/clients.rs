@@ -39,6 +39,8 @@ pub(crate) struct Client {
     pub(crate) calls: Cell<u64>,
     pub(crate) bytes_in: Cell<u64>,
     pub(crate) bytes_out: Cell<u64>,
+    /// Calls that wait for EXEC and the bytes they take; `None` outside a transaction.
+    pub(crate) queued: Cell<Option<(usize, usize)>>,
     /// Bytes of an unfinished request.
     pub(crate) query_bytes: Cell<usize>,
     /// It is answering, not waiting for its client.
@@ -75,6 +77,7 @@ impl Client {
             calls: Cell::new(0),
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
+            queued: Cell::new(None),
             query_bytes: Cell::new(0),
             busy: Cell::new(false),
             writing: Cell::new(false),

@@ -10,6 +10,7 @@ mod pause;
 mod registry;
 mod serve;
 mod subscribe;
+mod transaction;
 
 use admit::misused;
 pub(crate) use clients::Client;
@@ -20,8 +21,16 @@ pub(crate) use serve::serve;
 
 use std::rc::Rc;
 
+use crate::command::Flags;
+use crate::time::UnixMillis;
+
+use transaction::{Transaction, Watched};
+
 use crate::resp::Protocol;
 use crate::shard::batch::Manner;
+
+/// The number of a row that is no command of its own, and whose calls are counted nowhere.
+const UNCOUNTED: u16 = u16::MAX;
 
 /// One client's side of the conversation.
 pub(crate) struct Session {
@@ -35,6 +44,12 @@ pub(crate) struct Session {
     /// CLIENT NO-TOUCH is off.
     pub(crate) touches: bool,
     pub(crate) replies: Replies,
+    /// Between MULTI and EXEC: calls wait here.
+    pub(crate) transaction: Option<Box<Transaction>>,
+    /// WATCH.
+    pub(crate) watched: Option<Box<Watched>>,
+    /// EXEC is running its block: a confirmation is an element of its reply, and what else is pushed comes behind that.
+    pub(crate) in_block: bool,
     /// The connection ends when what is owed has been written.
     pub(crate) closing: bool,
 }
@@ -61,6 +76,9 @@ impl Session {
             authenticated,
             touches: true,
             replies: Replies::On,
+            transaction: None,
+            watched: None,
+            in_block: false,
             closing: false,
         }
     }
@@ -102,6 +120,25 @@ impl Session {
         if self.replies == Replies::SkipThis {
             self.replies = Replies::On;
         }
+    }
+
+    /// Lets others see how many calls wait for EXEC.
+    fn tell_queued(&self) {
+        let queued = self.transaction.as_ref().map(|transaction| (transaction.len(), transaction.memory()));
+        self.client.queued.set(queued);
+    }
+
+    /// Ends a transaction, and its watch, with nothing done.
+    fn forget_transaction(&mut self) {
+        self.transaction = None;
+        self.watched = None;
+        self.tell_queued();
+    }
+
+    /// Whether a pause makes this call wait.
+    fn is_held(&self, entry: &Entry, now: UnixMillis) -> bool {
+        let writes = entry.spec.flags.has(Flags::RUNS_QUEUE) && self.transaction.as_ref().is_some_and(|transaction| transaction.writes());
+        self.local.board.pause.holds(entry, writes, now)
     }
 
     /// How its calls are to be run.

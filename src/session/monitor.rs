@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::command::{Args, Flags};
-use crate::session::{Entry, Session};
+use crate::command::{Args, Flags, Spec};
+use crate::session::Session;
 
 /// Writes the line of a call, as a status. What operators do is not shown, since it may hold passwords.
-pub(super) fn show(out: &mut Vec<u8>, session: &Session, entry: &Entry, args: &Args<'_>) {
-    if entry.spec.flags.has(Flags::ADMIN) || entry.spec.flags.has(Flags::SKIP_MONITOR) {
+pub(super) fn show(out: &mut Vec<u8>, session: &Session, spec: &Spec, args: &Args<'_>) {
+    if spec.flags.has(Flags::ADMIN) || spec.flags.has(Flags::SKIP_MONITOR) {
         return;
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -16,7 +16,7 @@ pub(super) fn show(out: &mut Vec<u8>, session: &Session, entry: &Entry, args: &A
     let _ = write!(out, "+{}.{:06} [{} {}]", now.as_secs(), now.subsec_micros(), session.database, session.client.peer);
     for at in 0..args.len() {
         out.push(b' ');
-        quote(out, if entry.spec.secret.hides(args, at) { b"(redacted)" } else { args.get(at) });
+        quote(out, if spec.secret.hides(args, at) { b"(redacted)" } else { args.get(at) });
     }
     out.extend_from_slice(b"\r\n");
 }

@@ -40,13 +40,16 @@ impl Pause {
         self.until.load(Ordering::Relaxed) != 0
     }
 
-    /// Whether this command has to wait now.
-    pub(crate) fn holds(&self, entry: &Entry, now: UnixMillis) -> bool {
+    /// Whether this command has to wait now. `writes`: it will do what writes, whatever it is itself.
+    pub(crate) fn holds(&self, entry: &Entry, writes: bool, now: UnixMillis) -> bool {
         let until = self.until.load(Ordering::Acquire);
         if until <= now.0 {
             return false;
         }
-        !self.writes_only.load(Ordering::Acquire) || entry.spec.flags.has(Flags::WRITE) || entry.spec.flags.has(Flags::MAY_REPLICATE)
+        !self.writes_only.load(Ordering::Acquire)
+            || writes
+            || entry.spec.flags.has(Flags::WRITE)
+            || entry.spec.flags.has(Flags::MAY_REPLICATE)
     }
 
     /// Returns when the pause is over.

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::command::{Args, Fault};
+use crate::command::{Args, Fault, Flags};
 use crate::metrics::CommandTally;
 use crate::resp::{self, Decoder, Reply, Violation};
-use crate::router::ShardsGone;
+use crate::router::{Round, ShardsGone};
 use crate::session::admit::{Refusal, admit, find};
 use crate::session::local::{READ_BYTES, Turn};
 use crate::session::{Ask, Entry, Handler, Local, Replies, Session, monitor, subscribe};
@@ -158,7 +158,7 @@ async fn answer<S: AsyncWrite + Unpin>(
                 ask_others(session, stream, ask, id, args, &mut turn.scratch).await?;
                 if session.local.board.broker.is_watched() {
                     let entry = find(&session.local.board.registry, &args);
-                    entry.into_iter().for_each(|entry| monitor::show(&mut turn.shown, session, entry, &args));
+                    entry.into_iter().for_each(|entry| monitor::show(&mut turn.shown, session, entry.spec, &args));
                     subscribe::show(session, turn).await?;
                 }
                 turn.words.clear();
@@ -236,7 +236,7 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
             }
             _ => admit(session, registry, &args),
         };
-        if paused && admitted.as_ref().is_ok_and(|entry| local.board.pause.holds(entry, UnixMillis::now())) {
+        if paused && admitted.as_ref().is_ok_and(|entry| session.is_held(entry, UnixMillis::now())) {
             return (Stop::Paused { at }, at);
         }
         // Nothing asked after a letter overtakes it.
@@ -259,6 +259,13 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
             }
         };
         session.client.command.set(Some(entry.id));
+        if session.transaction.is_some() && !entry.spec.flags.has(Flags::IMMEDIATE) {
+            if !queue(session, &mut turn.round, entry, &args) {
+                return (Stop::Close, end);
+            }
+            at = end;
+            continue;
+        }
         let mut is_enough = false;
         match entry.handler {
             Handler::Data(row) => {
@@ -301,11 +308,11 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
                 is_enough = turn.letters.len() >= LETTERS_MAX || session.client.listens();
             }
             Handler::Container => {
-                refuse(session, turn, &Refusal { fault: Fault::Arity(entry.spec.name), id: Some(entry.id) });
+                refuse(session, turn, &Refusal { fault: Fault::Arity(entry.spec.name), id: Some(entry.id), ends_transaction: false });
             }
         }
         if is_watched {
-            monitor::show(&mut turn.shown, session, entry, &Args::new(bytes, &turn.words));
+            monitor::show(&mut turn.shown, session, entry.spec, &Args::new(bytes, &turn.words));
         }
         at = end;
         if session.closing {
@@ -329,8 +336,39 @@ fn has_enough(session: &Session, turn: &Turn) -> bool {
     turn.round.answered_bytes() >= most
 }
 
+/// MULTI: the call waits for EXEC. False if the client has no more room for it.
+#[cold]
+fn queue(session: &mut Session, round: &mut Round, entry: &Entry, args: &Args<'_>) -> bool {
+    let silent = session.replies != Replies::On;
+    let local = session.local.clone();
+    let Some(transaction) = session.transaction.as_deref_mut() else { return true };
+    if entry.spec.flags.has(Flags::NO_MULTI) || matches!(entry.handler, Handler::Container) {
+        transaction.spoiled = true;
+        round.answer(session.protocol, silent, |reply| reply.error("ERR Command not allowed inside a transaction"));
+        session.said();
+        return true;
+    }
+    let fits = transaction.queue(entry, args) && transaction.memory() <= local.settings().client_query_buffer_limit;
+    if !fits {
+        local.counters().query_limit_closed.add(1);
+        tracing::warn!(client = %session.client.peer, "closing a client whose transaction passes the query buffer limit");
+        return false;
+    }
+    round.answer(session.protocol, silent, |reply| reply.simple("QUEUED"));
+    session.tell_queued();
+    session.said();
+    true
+}
+
 /// Answers a call that did not pass a gate.
 fn refuse(session: &mut Session, turn: &mut Turn, refusal: &Refusal) {
+    let mut text = refusal.fault.text();
+    if refusal.ends_transaction {
+        session.forget_transaction();
+        text = format!("EXECABORT Transaction discarded because of: {}", text.strip_prefix("ERR ").unwrap_or(&text)).into();
+    } else if let Some(transaction) = &mut session.transaction {
+        transaction.spoiled = true;
+    }
     let local = &session.local;
     let mut tally = local.tally.borrow_mut();
     refusal.fault.count_in(&mut tally.errors);
@@ -338,7 +376,7 @@ fn refuse(session: &mut Session, turn: &mut Turn, refusal: &Refusal) {
         tally.count_refused(id);
     }
     drop(tally);
-    turn.round.answer(session.protocol, session.replies != Replies::On, |reply| reply.error(&refusal.fault.text()));
+    turn.round.answer(session.protocol, session.replies != Replies::On, |reply| reply.error(&text));
     session.said();
 }
 
@@ -441,8 +479,10 @@ async fn ask_others<S: AsyncWrite + Unpin>(
     local.tally.borrow_mut().count(id, CommandTally { calls: 1, nanos, failed });
     local.counters().commands.add(1);
     session.client.calls.set(session.client.calls.get() + 1);
-    // What it has subscribed to or not, if it is that what was asked, and messages of before.
-    subscribe::push_out(session, stream).await?;
+    // What it has subscribed to or not, if it is that what was asked, and messages of before. Behind the answer to EXEC, which holds the former.
+    if !std::mem::take(&mut session.in_block) {
+        subscribe::push_out(session, stream).await?;
+    }
     if !silent {
         write(session, stream, scratch).await?;
     }

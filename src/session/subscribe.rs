@@ -22,7 +22,13 @@ use crate::session::serve::{Ended, fill, write};
 const STOPPING: Fault = Fault::Because("ERR the server is stopping");
 
 /// Subscribes to `names`, and confirms each of them under the name `verb`.
-pub(super) async fn join(session: &mut Session, space: Space, verb: &str, names: impl Iterator<Item = &[u8]> + Clone) -> Result<(), Fault> {
+pub(super) async fn join(
+    session: &mut Session,
+    space: Space,
+    verb: &str,
+    names: impl Iterator<Item = &[u8]> + Clone,
+    reply: &mut Reply<'_>,
+) -> Result<(), Fault> {
     let listener = listener(session)?;
     let place = session.local.board.broker.reserve().await.ok_or(STOPPING)?;
     // From here to the message there is no await: a client that goes away leaves nothing in the registry that its listener does not know of.
@@ -35,12 +41,13 @@ pub(super) async fn join(session: &mut Session, space: Space, verb: &str, names:
     if !added.is_empty() {
         place.change(listener.id, Change::Join, space, added).await.map_err(|_| STOPPING)?;
     }
+    let confirm = |reply: &mut Reply<'_>| names.zip(counts).for_each(|(name, count)| confirmation(reply, verb, Some(name), count));
     // What was sent on these channels meanwhile comes after the confirmations.
-    listener.confirm(true, |reply| {
-        for (name, count) in names.zip(counts) {
-            confirmation(reply, verb, Some(name), count);
-        }
-    });
+    if session.in_block {
+        confirm(reply)
+    } else {
+        listener.confirm(true, confirm)
+    }
     Ok(())
 }
 
@@ -50,6 +57,7 @@ pub(super) async fn leave<'a>(
     space: Space,
     verb: &str,
     names: impl ExactSizeIterator<Item = &'a [u8]>,
+    reply: &mut Reply<'_>,
 ) -> Result<(), Fault> {
     let listener = listener(session)?;
     let place = session.local.board.broker.reserve().await.ok_or(STOPPING)?;
@@ -63,15 +71,18 @@ pub(super) async fn leave<'a>(
     if !removed.is_empty() {
         place.change(listener.id, Change::Leave, space, removed).await.map_err(|_| STOPPING)?;
     }
-    // What was sent on these channels until now comes before the confirmations.
-    listener.confirm(false, |reply| {
+    let confirm = |reply: &mut Reply<'_>| {
         if names.is_empty() {
             confirmation(reply, verb, None, counted(&listener, space));
         }
-        for (name, count) in names.iter().zip(counts) {
-            confirmation(reply, verb, Some(name), count);
-        }
-    });
+        names.iter().zip(counts).for_each(|(name, count)| confirmation(reply, verb, Some(name), count));
+    };
+    // What was sent on these channels until now comes before the confirmations.
+    if session.in_block {
+        confirm(reply)
+    } else {
+        listener.confirm(false, confirm)
+    }
     Ok(())
 }
 
@@ -185,13 +196,18 @@ pub(super) async fn push_out<S: AsyncWrite + Unpin>(session: &Session, stream: &
     Ok(())
 }
 
+/// Sends letters to their listeners and says how many get each; those that the client gets itself are in its outbox then.
+pub(super) async fn publish(session: &Session, letters: Vec<Letter>) -> Result<Vec<usize>, Ended> {
+    let behind = session.client.listens().then(|| u32::try_from(session.local.index).unwrap_or(u32::MAX));
+    session.local.board.broker.publish(letters, behind).await.ok_or(Ended)
+}
+
 /// Posts the letters of a turn, and answers how many get each. A client that gets one itself gets it before the answer.
 pub(super) async fn post<S: AsyncWrite + Unpin>(session: &Session, stream: &mut S, turn: &mut Turn) -> Result<(), Ended> {
     let local = &session.local;
     let listens = session.client.listens();
-    let behind = listens.then(|| u32::try_from(local.index).unwrap_or(u32::MAX));
     let (letters, calls): (Vec<_>, Vec<_>) = turn.letters.drain(..).map(|(letter, id, silent)| (letter, (id, silent))).unzip();
-    let counts = local.board.broker.publish(letters, behind).await.ok_or(Ended)?;
+    let counts = publish(session, letters).await?;
     if listens {
         push_out(session, stream).await?;
     }

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::command::{Args, Row};
 use crate::resp::{Protocol, Span};
+use crate::store::Watch;
 
 /// One call of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +45,21 @@ pub(crate) struct Batch {
     done: usize,
     /// The shard may stop before the last call when the replies have grown large. Its sender then sends it again.
     pub(crate) may_stop: bool,
+    pub(crate) watching: Watching,
+    /// Its calls did not run: a watched key was changed before.
+    pub(crate) refused: bool,
     answer: Option<oneshot::Sender<Box<Batch>>>,
+}
+
+/// What a batch has to do with the watch of its client.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Watching {
+    #[default]
+    Nothing,
+    /// Its calls register their keys (WATCH).
+    From(Arc<Watch>),
+    /// Its calls run only if no key was changed (EXEC).
+    Until(Arc<Watch>),
 }
 
 /// What a call has beside its words.
@@ -94,7 +109,7 @@ impl Batch {
 
     /// Has every call been run?
     pub(crate) fn is_whole(&self) -> bool {
-        self.done + self.ends.len() == self.calls.len()
+        self.refused || self.done + self.ends.len() == self.calls.len()
     }
 
     /// Forgets the replies so far, which have been written, so that the calls behind them can be run.
@@ -146,6 +161,8 @@ impl Batch {
         self.ends.clear();
         self.done = 0;
         self.may_stop = false;
+        self.watching = Watching::Nothing;
+        self.refused = false;
         self.clear_reply();
         if self.spans.capacity() > CALLS_KEPT_MAX {
             self.spans = Vec::new();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::command::{self, Cx, Discard, Effects, Limits, Reach};
 use crate::metrics::{CommandTally, DatabaseTally, Tally, add_errors};
 use crate::resp::Reply;
-use crate::shard::batch::Words;
+use crate::shard::batch::{Watching, Words};
 use crate::shard::meter::{Meter, Ticks};
 use crate::shard::{Batch, Call, Returned};
 use crate::store::{Database, Keyspace};
@@ -83,7 +83,15 @@ impl Shard {
         let mut left = budget;
         for number in 0..keyspace.databases() {
             let effects = &mut self.effects;
-            let swept = keyspace.database_mut(number).sweep(now, left, &mut |_key, value| effects.discard(value));
+            let watched = !keyspace.watches().is_empty();
+            let mut gone: Vec<Box<[u8]>> = Vec::new();
+            let swept = keyspace.database_mut(number).sweep(now, left, &mut |key, value| {
+                effects.discard(value);
+                if watched {
+                    gone.push(key.into());
+                }
+            });
+            gone.iter().for_each(|key| keyspace.watches_mut().touch(number, key));
             self.effects.expired += swept as u64;
             left -= swept;
             if left == 0 {
@@ -173,6 +181,9 @@ const REPLY_BUDGET: usize = 1 << 20;
 /// the last goes on, perhaps in the next batch, until the meter is told to rest.
 pub(crate) fn run_calls(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, mut count: impl FnMut(u16, CommandTally)) {
     let budget = if batch.may_stop { REPLY_BUDGET } else { usize::MAX };
+    if !begin_watch(batch, cx) {
+        return;
+    }
     let (words, calls, replies, ends) = batch.split();
     ends.reserve(calls.len());
     'calls: for window in calls.chunks(WINDOW_CALLS) {
@@ -191,6 +202,23 @@ pub(crate) fn run_calls(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, m
             if replies.len() >= budget {
                 break 'calls;
             }
+        }
+    }
+}
+
+/// What a batch's watch asks before its calls run; false if they must not.
+#[inline]
+fn begin_watch(batch: &mut Batch, cx: &mut Cx<'_>) -> bool {
+    match &batch.watching {
+        Watching::Nothing => true,
+        Watching::From(watch) => {
+            cx.watch_by(watch.clone());
+            true
+        }
+        Watching::Until(watch) => {
+            cx.drop_due_watched();
+            batch.refused = watch.is_raised();
+            !batch.refused
         }
     }
 }

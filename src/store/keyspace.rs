@@ -2,6 +2,7 @@
 
 use super::database::Database;
 use super::hasher::KeyHasher;
+use super::watches::Watches;
 
 /// Which slice of the whole a keyspace is. Cursors of SCAN name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,7 @@ struct Inside {
     hasher: KeyHasher,
     part: Part,
     databases: Vec<Database>,
+    watches: Watches,
 }
 
 impl Keyspace {
@@ -26,7 +28,7 @@ impl Keyspace {
     pub fn new(databases: usize, part: Part, seeds: [u64; 4]) -> Keyspace {
         let hasher = KeyHasher::new(seeds);
         let databases = (0..databases).map(|_| Database::new(hasher.clone())).collect();
-        Keyspace { inside: Box::new(Inside { hasher, part, databases }) }
+        Keyspace { inside: Box::new(Inside { hasher, part, databases, watches: Watches::default() }) }
     }
 
     #[must_use]
@@ -59,6 +61,26 @@ impl Keyspace {
     #[inline]
     pub fn database_mut(&mut self, number: usize) -> &mut Database {
         &mut self.inside.databases[number]
+    }
+
+    /// Keys whose changes somebody is to know of.
+    #[inline]
+    #[must_use]
+    pub fn watches(&self) -> &Watches {
+        &self.inside.watches
+    }
+
+    #[inline]
+    pub fn watches_mut(&mut self) -> &mut Watches {
+        &mut self.inside.watches
+    }
+
+    /// Tells who watches a key of `database` that exists in any of `among`: the keys of whole databases are about to be changed.
+    pub fn touch_all(&mut self, database: usize, among: &[usize]) {
+        let Inside { hasher, databases, watches, .. } = &mut *self.inside;
+        let exists = |key: &[u8]| among.iter().any(|&number| databases[number].find(hasher.hash(key), key).is_some());
+        let touched: Vec<Box<[u8]>> = watches.keys(database).filter(|key| exists(key)).map(Box::from).collect();
+        touched.iter().for_each(|key| watches.touch(database, key));
     }
 
     /// Exchanges two databases: SWAPDB.

@@ -23,6 +23,7 @@ mod tests;
 mod text;
 pub mod types;
 mod value;
+mod watches;
 
 pub use database::{Database, Keep, Stamp};
 pub use edit::{EntryMut, Guard};
@@ -30,3 +31,4 @@ pub use entry::Entry;
 pub use keyspace::{Keyspace, Part};
 pub use memory::size_class;
 pub use value::{Kind, Text, Typed, Value};
+pub use watches::Watch;

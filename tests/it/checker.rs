@@ -23,6 +23,10 @@ pub enum Operation {
     Rename(usize, usize),
     /// DEL.
     Delete(Vec<usize>),
+    /// MULTI .. EXEC.
+    Block(Vec<Operation>),
+    /// WATCH, MGET, MULTI, MSET, EXEC: writes if the keys still hold what was read.
+    Swap { read: Vec<(usize, Held)>, written: Vec<(usize, u32)> },
 }
 
 /// What it was answered.
@@ -33,6 +37,8 @@ pub enum Answer {
     /// MSETNX: whether it wrote; DEL: how many there were.
     Count(u32),
     NoSuchKey,
+    /// EXEC: one for each call.
+    All(Vec<Answer>),
 }
 
 /// One operation of a history.
@@ -52,6 +58,18 @@ impl Operation {
             Operation::Read(keys) | Operation::Delete(keys) => keys.contains(&key),
             Operation::Write(pairs) | Operation::WriteIfNone(pairs) => pairs.iter().any(|pair| pair.0 == key),
             Operation::Rename(from, to) => [*from, *to].contains(&key),
+            Operation::Block(calls) => calls.iter().any(|call| call.names(key)),
+            Operation::Swap { read, written } => read.iter().any(|pair| pair.0 == key) || written.iter().any(|pair| pair.0 == key),
+        }
+    }
+
+    /// Whether this answer tells that it changed nothing, whatever the state was. (A block that writes a key and deletes it again may leave one state as it
+    /// was and change another, with the same answers.)
+    fn changed_nothing(&self, answer: &Answer) -> bool {
+        match (self, answer) {
+            (Operation::Read(_), _) | (_, Answer::Count(0) | Answer::NoSuchKey) => true,
+            (Operation::Block(calls), Answer::All(answers)) => calls.iter().zip(answers).all(|(call, answer)| call.changed_nothing(answer)),
+            _ => false,
         }
     }
 
@@ -78,6 +96,14 @@ impl Operation {
                 }
             },
             Operation::Delete(keys) => Answer::Count(keys.iter().map(|&key| u32::from(state[key].take().is_some())).sum()),
+            Operation::Block(calls) => Answer::All(calls.iter().map(|call| call.apply(state)).collect()),
+            Operation::Swap { read, written } => {
+                if read.iter().any(|&(key, value)| state[key] != value) {
+                    return Answer::Count(0);
+                }
+                written.iter().for_each(|&(key, value)| state[key] = Some(value));
+                Answer::Done
+            }
         }
     }
 }
@@ -141,8 +167,8 @@ pub fn check(events: &[Event], keys: usize) -> Result<(), Vec<Event>> {
             if events[at].answered.as_ref().is_some_and(|(_, told)| *told != answer) {
                 continue;
             }
-            if events[at].answered.is_some() && state == choice.state {
-                // It changes nothing: if any order goes on from here, one goes on with this.
+            if events[at].answered.is_some() && events[at].operation.changed_nothing(&answer) {
+                // If any order goes on from here, one goes on with this.
                 choice.next = events.len();
             }
             let mut done = choice.done.clone();
@@ -213,6 +239,39 @@ mod tests {
             event(1, Operation::Read(vec![1]), 3, Some((4, Answer::Values(vec![None])))),
         ];
         assert!(check(&history, 2).is_err());
+    }
+
+    #[test]
+    fn a_block_that_others_saw_half_of_is_not() {
+        let block = Operation::Block(vec![Operation::Write(vec![(0, 1)]), Operation::Write(vec![(1, 1)])]);
+        let history = |seen: Held| {
+            [
+                event(0, block.clone(), 0, Some((9, Answer::All(vec![Answer::Done, Answer::Done])))),
+                event(1, Operation::Read(vec![0, 1]), 1, Some((2, Answer::Values(vec![Some(1), seen])))),
+            ]
+        };
+        assert!(check(&history(Some(1)), 2).is_ok());
+        assert!(check(&history(None), 2).is_err());
+    }
+
+    #[test]
+    fn a_block_that_changes_one_state_and_not_another_may_have_to_wait() {
+        // From nothing the block leaves everything as it was; but only behind the write it explains the read.
+        let block = Operation::Block(vec![Operation::Write(vec![(0, 1)]), Operation::Delete(vec![0])]);
+        let history = [
+            event(0, block, 0, Some((9, Answer::All(vec![Answer::Done, Answer::Count(1)])))),
+            event(1, Operation::Write(vec![(0, 2)]), 1, Some((2, Answer::Done))),
+            event(1, Operation::Read(vec![0]), 3, Some((4, Answer::Values(vec![None])))),
+        ];
+        assert!(check(&history, 1).is_ok());
+    }
+
+    #[test]
+    fn a_swap_that_lost_another_write_is_not() {
+        let swap = |value| Operation::Swap { read: vec![(0, None)], written: vec![(0, value)] };
+        let history = [event(0, swap(1), 0, Some((9, Answer::Done))), event(1, swap(2), 1, Some((8, Answer::Done)))];
+        assert!(check(&history[..1], 1).is_ok());
+        assert!(check(&history, 1).is_err());
     }
 
     #[test]

@@ -59,6 +59,15 @@ impl Dice {
     }
 
     fn operation(&mut self, next_value: &mut u32) -> Operation {
+        let several = 2 + self.below(2);
+        match self.below(15) {
+            12..=14 => Operation::Block((0..several).map(|_| self.call(next_value)).collect()),
+            _ => self.call(next_value),
+        }
+    }
+
+    /// An operation that is one call.
+    fn call(&mut self, next_value: &mut u32) -> Operation {
         let mut pairs = |keys: Vec<usize>| {
             *next_value += 1;
             keys.into_iter().map(|key| (key, *next_value)).collect()
@@ -103,7 +112,16 @@ fn words_of(operation: &Operation, keys: &[String]) -> Vec<String> {
         Operation::WriteIfNone(of) => pairs("MSETNX", of),
         Operation::Rename(from, to) => names("RENAME", &[*from, *to]),
         Operation::Delete(of) => names("DEL", of),
+        Operation::Block(_) | Operation::Swap { .. } => panic!("not one call: {operation:?}"),
     }
+}
+
+/// The requests of an operation.
+fn requests(operation: &Operation, keys: &[String]) -> Vec<u8> {
+    let Operation::Block(calls) = operation else { return request(&words_of(operation, keys)) };
+    let calls = calls.iter().map(|call| words_of(call, keys));
+    let control = |word: &str| vec![word.to_owned()];
+    std::iter::once(control("MULTI")).chain(calls).chain([control("EXEC")]).flat_map(|words| request(&words)).collect()
 }
 
 fn answer_of(reply: Reply) -> Answer {
@@ -141,7 +159,7 @@ impl Client<'_> {
     /// Sends `depth` requests in one write: called at the same time, a pipeline to the checker. The last `cut` bytes stay here.
     fn send(&mut self, depth: usize, cut: usize) {
         let operations: Vec<Operation> = (0..depth).map(|_| self.dice.operation(&mut self.next_value)).collect();
-        let bytes: Vec<u8> = operations.iter().flat_map(|operation| request(&words_of(operation, self.keys))).collect();
+        let bytes: Vec<u8> = operations.iter().flat_map(|operation| requests(operation, self.keys)).collect();
         let called = self.nanos();
         let client = self.number;
         self.events.extend(operations.into_iter().map(|operation| Event { client, operation, called, answered: None }));
@@ -151,10 +169,53 @@ impl Client<'_> {
     /// Awaits the answers of the last `depth` requests.
     fn await_answers(&mut self, depth: usize) {
         for at in self.events.len() - depth..self.events.len() {
-            let reply = self.wire.reply().unwrap_or_else(|| panic!("no answer to {:?}", self.events[at]));
-            let answer = answer_of(Reply::decode(&reply).expect("a whole reply").0);
+            let answer = match self.events[at].operation.clone() {
+                Operation::Block(calls) => {
+                    // MULTI's OK, and one QUEUED for each call.
+                    for _ in 0..=calls.len() {
+                        assert!(matches!(self.next_reply(at), Reply::Simple(_)));
+                    }
+                    let Reply::Array(replies) = self.next_reply(at) else { panic!("EXEC answers an array") };
+                    // A reply of GET in an array is a value like one of MGET: the call tells.
+                    Answer::All(replies.into_iter().map(answer_of).collect())
+                }
+                _ => answer_of(self.next_reply(at)),
+            };
             self.events[at].answered = Some((self.nanos(), answer));
         }
+    }
+
+    fn next_reply(&mut self, at: usize) -> Reply {
+        let reply = self.wire.reply().unwrap_or_else(|| panic!("no answer to {:?}", self.events[at]));
+        Reply::decode(&reply).expect("a whole reply").0
+    }
+
+    /// Reads some keys and writes some, if nobody wrote those read meanwhile. A swap that was refused did nothing, and is no event.
+    fn swap(&mut self) {
+        let called = self.nanos();
+        let (read_count, written_count) = (1 + self.dice.below(2), 1 + self.dice.below(2));
+        let (read, written) = (self.dice.keys(read_count), self.dice.keys(written_count));
+        self.next_value += 1;
+        let written: Vec<(usize, u32)> = written.into_iter().map(|key| (key, self.next_value)).collect();
+        let mut names = words_of(&Operation::Delete(read.clone()), self.keys);
+        for word in ["WATCH", "MGET"] {
+            word.clone_into(&mut names[0]);
+            self.wire.send_raw(&request(&names));
+        }
+        assert!(matches!(self.reply_to_swap(), Reply::Simple(_)));
+        let Answer::Values(values) = answer_of(self.reply_to_swap()) else { panic!("MGET answers values") };
+        self.wire.send_raw(&requests(&Operation::Block(vec![Operation::Write(written.clone())]), self.keys));
+        assert!(matches!((self.reply_to_swap(), self.reply_to_swap()), (Reply::Simple(_), Reply::Simple(_))));
+        if let Reply::Array(_) = self.reply_to_swap() {
+            let operation = Operation::Swap { read: read.into_iter().zip(values).collect(), written };
+            let answered = Some((self.nanos(), Answer::Done));
+            self.events.push(Event { client: self.number, operation, called, answered });
+        }
+    }
+
+    fn reply_to_swap(&mut self) -> Reply {
+        let reply = self.wire.reply().expect("every call of a swap is answered");
+        Reply::decode(&reply).expect("a whole reply").0
     }
 
     /// Goes away with requests under way, the last of them cut off now and then, and comes back on another connection. What nobody saw and
@@ -173,7 +234,9 @@ impl Client<'_> {
         let deaths = if self.number < 2 { manner.deaths } else { 0 };
         let writes = OPERATIONS / manner.depth;
         for at in 0..writes {
-            if at % 4 == 3 && at / 4 < deaths {
+            if manner.depth == 1 && self.dice.below(5) == 0 {
+                self.swap();
+            } else if at % 4 == 3 && at / 4 < deaths {
                 self.die(manner.depth);
             } else {
                 self.send(manner.depth, 0);
@@ -259,7 +322,7 @@ fn a_storm_of_units_passes() {
         let mut requests = Vec::new();
         for at in 0..STORM_REQUESTS {
             let echoed = ["ECHO".to_owned(), at.to_string()];
-            requests.extend(request(&words_of(&dice.operation(&mut value), &keys)));
+            requests.extend(request(&words_of(&dice.call(&mut value), &keys)));
             requests.extend(request(&words_of(&Operation::Rename(dice.below(KEYS), dice.below(KEYS)), &keys)));
             requests.extend(request(&echoed));
         }

@@ -39,6 +39,7 @@ fn flush(cx: &mut Cx<'_>, chosen: impl Fn(usize) -> bool) {
     let (keyspaces, effects) = cx.every_with_effects();
     for keyspace in keyspaces {
         for number in (0..keyspace.databases()).filter(|&number| chosen(number)) {
+            keyspace.touch_all(number, &[number]);
             let old = keyspace.database_mut(number).take();
             effects.changed += old.len() as u64;
             effects.discard_database(old);
@@ -57,6 +58,8 @@ pub(super) fn swapdb(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     let (one, other) = (index(one)?, index(other)?);
     let mut changes = 0;
     for keyspace in cx.every() {
+        keyspace.touch_all(one, &[one, other]);
+        keyspace.touch_all(other, &[one, other]);
         keyspace.swap(one, other);
         // Every slice is told, but it is one change.
         changes += u64::from(keyspace.part().index == 0);

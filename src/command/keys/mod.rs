@@ -10,6 +10,9 @@ mod object;
 mod rename;
 mod scan;
 mod ttl;
+mod watch;
+
+pub(crate) use watch::ROW as WATCH;
 
 use crate::command::{Access, Arity, Categories, Join, KeySpec, Row, Run, Spread, spec};
 

@@ -6,12 +6,13 @@ mod pubsub;
 #[cfg(test)]
 mod reference;
 mod server;
+mod transaction;
 
 use crate::command::{Arity, Categories, Flags};
 use crate::session::{Here, SessionRow};
 
 /// Every family of session commands.
-pub(crate) static SESSION_FAMILIES: &[&[SessionRow]] = &[CONTAINERS, connection::TABLE, pubsub::TABLE, server::TABLE];
+pub(crate) static SESSION_FAMILIES: &[&[SessionRow]] = &[CONTAINERS, connection::TABLE, pubsub::TABLE, server::TABLE, transaction::TABLE];
 
 /// Containers whose subcommands are data rows.
 static CONTAINERS: &[SessionRow] = &[

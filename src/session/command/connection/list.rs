@@ -54,18 +54,21 @@ fn line(client: &Client, registry: &Registry, now: UnixMillis) -> String {
     let (age, idle) = (now.since(client.created) / 1000, now.since(client.last_used.get()) / 1000);
     let command = client.command.get().map_or("NULL", |id| registry.name(id));
     let query_bytes = client.query_bytes.get();
+    let (multi, multi_bytes) = client.queued.get().map_or((-1, 0), |(calls, bytes)| (i64::try_from(calls).unwrap_or(i64::MAX), bytes));
     // Buffers belong to the worker and are lent while there is something to do, so that a client at rest holds its record only.
     let listens = |space| client.listener.get().map_or(0, |listener| listener.count(space));
     let (pushes, push_bytes) = client.listener.get().map_or((0, 0), |listener| listener.backlog());
-    let total = std::mem::size_of::<Session>() + std::mem::size_of::<Client>() + query_bytes + usize::try_from(push_bytes).unwrap_or(0);
+    let held = query_bytes + multi_bytes + usize::try_from(push_bytes).unwrap_or(0);
+    let total = std::mem::size_of::<Session>() + std::mem::size_of::<Client>() + held;
     let mut line = String::with_capacity(320);
     // Writing to a String cannot fail.
     let _ = write!(line, "id={} addr={} laddr={} fd={}", client.id, client.peer, client.own, client.descriptor);
     let _ = write!(line, " name={} age={age} idle={idle}", String::from_utf8_lossy(&client.name.borrow()));
     let _ = write!(line, " flags={} db={}", Flags(client), client.database.get());
     let (sub, psub, ssub) = (listens(Space::Channels), listens(Space::Patterns), listens(Space::ShardChannels));
-    let _ = write!(line, " sub={sub} psub={psub} ssub={ssub} multi=-1");
-    let _ = write!(line, " qbuf={query_bytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={pushes} omem={push_bytes}");
+    let _ = write!(line, " sub={sub} psub={psub} ssub={ssub} multi={multi}");
+    let _ = write!(line, " qbuf={query_bytes} qbuf-free=0 argv-mem=0 multi-mem={multi_bytes} rbs=0 rbp=0");
+    let _ = write!(line, " obl=0 oll={pushes} omem={push_bytes}");
     let _ = write!(line, " tot-mem={total} events=r cmd={command} user={} redir=-1", client.user.borrow());
     let _ =
         write!(line, " resp={} lib-name={} lib-ver={}", client.resp.get(), client.library_name.borrow(), client.library_version.borrow());
@@ -82,6 +85,7 @@ impl std::fmt::Display for Flags<'_> {
         let letters = [
             (client.monitors(), 'O'),
             (client.listens(), 'P'),
+            (client.queued.get().is_some(), 'x'),
             (client.ending.get(), 'A'),
             (client.unix, 'U'),
             (client.no_evict.get(), 'e'),

@@ -17,6 +17,8 @@ use crate::session::command::{help, here};
 
 /// What may be asked before anybody said who he is, and even while a script runs for too long.
 const HANDSHAKE: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::NO_AUTH).and(Flags::ALLOW_BUSY);
+/// What ends something, and so may be said in whatever state.
+const LEAVES: Flags = HANDSHAKE.and(Flags::SUBSCRIBED).and(Flags::IMMEDIATE);
 /// Most of CLIENT.
 const OWN: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE);
 /// CLIENT commands that reach other clients.
@@ -53,14 +55,14 @@ pub(crate) static TABLE: &[SessionRow] = &[
         .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))
         .categories(Categories::CONNECTION)
         .doc("connection", "1.0.0", "Chooses the numbered database that later calls of this connection work on.", "O(1)", "index"),
-    here("quit", Arity::at_least(1), reset::quit).flags(HANDSHAKE.and(Flags::SUBSCRIBED)).categories(Categories::CONNECTION).doc(
+    here("quit", Arity::at_least(1), reset::quit).flags(LEAVES).categories(Categories::CONNECTION).doc(
         "connection",
         "1.0.0",
         "Answers OK and closes the connection.",
         "O(1)",
         "",
     ),
-    SessionRow::ask("reset", Arity::exactly(1), reset::run).flags(HANDSHAKE.and(Flags::SUBSCRIBED)).categories(Categories::CONNECTION).doc(
+    SessionRow::ask("reset", Arity::exactly(1), reset::run).flags(LEAVES).categories(Categories::CONNECTION).doc(
         "connection",
         "6.2.0",
         "Brings the connection back to the state of a new one: RESP2, database 0, no name, the default user.",

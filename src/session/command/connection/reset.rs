@@ -14,6 +14,7 @@ pub(super) fn run<'a>(session: &'a mut Session, _: Args<'a>, mut reply: Reply<'a
 }
 
 fn start_anew(session: &mut Session) {
+    session.forget_transaction();
     session.select(0);
     session.speak(Protocol::Resp2);
     session.authenticated = session.local.settings().requirepass.is_none();

@@ -264,3 +264,111 @@ impl Listener {
         self.bytes.set(self.bytes.get().saturating_sub(bytes));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_LIMIT: Limit = Limit { hard: 0, soft: 0, patience: Duration::ZERO };
+
+    fn limits(hard: u64, soft: u64, patience: Duration) -> Limits {
+        Limits { subscriber: Limit { hard, soft, patience }, monitor: NO_LIMIT }
+    }
+
+    fn listener() -> Listener {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let session = runtime.spawn(std::future::pending::<()>()).abort_handle();
+        Listener::new(ListenerId { worker: 0, client: 1 }, "peer".into(), session, Protocol::Resp3)
+    }
+
+    fn push(text: &[u8]) -> Shared {
+        Rc::new(Arc::new(Push::of(Protocol::Resp3, |reply| {
+            reply.push(1);
+            reply.bulk(text);
+        })))
+    }
+
+    /// Everything that waits, as it would be written, and in how many writes.
+    fn written(listener: &Listener) -> (Vec<u8>, usize) {
+        let (mut all, mut copies, mut writes) = (Vec::new(), Vec::new(), 0);
+        loop {
+            match listener.take(&mut copies) {
+                Taken::Nothing => return (all, writes),
+                Taken::Copied(bytes) => {
+                    assert_eq!(bytes, copies.len() as u64);
+                    all.extend_from_slice(&copies);
+                    listener.written(bytes);
+                }
+                Taken::Large { first, push } => {
+                    all.extend_from_slice(first);
+                    all.extend_from_slice(push.rest());
+                    listener.written(push.len() as u64);
+                }
+            }
+            writes += 1;
+        }
+    }
+
+    #[test]
+    fn what_waits_is_taken_in_order() {
+        let listener = listener();
+        let none = limits(0, 0, Duration::ZERO);
+        let texts: Vec<Vec<u8>> = [3, 20_000, 5, 1000, 70_000, 16_000].map(|bytes| vec![b'x'; bytes]).into();
+        for text in &texts {
+            assert_eq!(listener.put(&push(text), &none), Put::Kept);
+        }
+        let expected: Vec<u8> = texts.iter().flat_map(|text| [&b">"[..], push(text).rest()].concat()).collect();
+        assert_eq!(listener.backlog(), (6, expected.len() as u64));
+        let (all, writes) = written(&listener);
+        assert!(all == expected);
+        // Small ones together, large ones for themselves.
+        assert_eq!(writes, 5);
+        assert_eq!(listener.backlog(), (0, 0));
+    }
+
+    #[test]
+    fn each_is_in_the_protocol_of_its_time_and_confirmations_in_their_place() {
+        let listener = listener();
+        let none = limits(0, 0, Duration::ZERO);
+        listener.put(&push(b"a"), &none);
+        listener.speak(Protocol::Resp2);
+        listener.put(&push(b"b"), &none);
+        listener.confirm(true, |reply| reply.push(0));
+        listener.confirm(false, |reply| reply.push(9));
+        listener.put(&Rc::new(Arc::new(Push::of(Protocol::Resp3, |reply| reply.simple("line")))), &none);
+        assert_eq!(String::from_utf8_lossy(&written(&listener).0), "*0\r\n>1\r\n$1\r\na\r\n*1\r\n$1\r\nb\r\n*9\r\n+line\r\n");
+        assert_eq!(listener.backlog(), (0, 0));
+    }
+
+    #[test]
+    fn limits_hold() {
+        let bytes = push(b"text").len() as u64;
+        let listener = listener();
+        let hard = limits(3 * bytes, 0, Duration::ZERO);
+        assert_eq!([(); 3].map(|()| listener.put(&push(b"text"), &hard)), [Put::Kept, Put::Kept, Put::Over]);
+        // What is being written still counts.
+        assert!(matches!(listener.take(&mut Vec::new()), Taken::Copied(_)));
+        assert!(listener.is_past(&hard));
+        listener.written(3 * bytes);
+        assert!(!listener.is_past(&hard));
+
+        let soft = limits(0, 2 * bytes, Duration::from_secs(60));
+        assert_eq!([(); 3].map(|()| listener.put(&push(b"text"), &soft)), [Put::Kept; 3]);
+        let impatient = limits(0, 2 * bytes, Duration::ZERO);
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(listener.is_past(&impatient));
+        // Back below it, the clock starts anew.
+        written(&listener);
+        assert!(!listener.is_past(&impatient));
+        assert_eq!([(); 2].map(|()| listener.put(&push(b"text"), &soft)), [Put::Kept; 2]);
+
+        // Who only monitors has the limits of other clients; who is over gets nothing more.
+        listener.join(Space::Monitors, b"");
+        assert!(!listener.is_past(&hard) && !listener.is_past(&limits(1, 0, Duration::ZERO)));
+        listener.join(Space::Channels, b"c");
+        assert!(listener.is_past(&limits(1, 0, Duration::ZERO)));
+        assert!(listener.end() && !listener.end());
+        assert_eq!(listener.put(&push(b"text"), &soft), Put::Over);
+        assert_eq!(listener.backlog().0, 0);
+    }
+}

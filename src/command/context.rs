@@ -109,6 +109,12 @@ impl<'a> Cx<'a> {
         found
     }
 
+    /// The entry of a key that [`Cx::read`] has looked up before: nothing is counted or touched, and so several can be held at once.
+    pub(crate) fn seen(&self, key: &[u8]) -> Option<Entry<'_>> {
+        let keyspace = self.reach.see(key);
+        keyspace.database(self.database).find(keyspace.hash(key), key)
+    }
+
     /// Whether the key is there; neither counted nor touched.
     pub(crate) fn exists(&mut self, database: usize, key: &[u8]) -> bool {
         self.drop_if_due(database, key);
@@ -128,6 +134,26 @@ impl<'a> Cx<'a> {
     /// The collection at a key.
     pub(crate) fn read_as<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&T>, Fault> {
         match self.read(key) {
+            None => Ok(None),
+            Some(entry) => entry.get::<T>().map(Some).ok_or(Fault::WrongType),
+        }
+    }
+
+    /// The entry of a key that a call comes upon while it holds others (SORT's patterns). A key past its deadline is passed over but stays;
+    /// a use leaves its trace, and the caller counts.
+    pub(crate) fn look(&self, key: &[u8]) -> Option<Entry<'_>> {
+        let entry = self.seen(key).filter(|entry| !entry.is_due(self.now))?;
+        if self.touches {
+            entry.touch(self.limits.touched(entry.access(), self.now));
+        }
+        Some(entry)
+    }
+
+    /// The collection at a key that a call may change, or may leave alone once it has looked: not counted, not touched, and no change yet
+    /// to who watches the key.
+    pub(crate) fn check_as<T: Typed>(&mut self, key: &[u8]) -> Result<Option<&T>, Fault> {
+        self.drop_if_due(self.database, key);
+        match self.seen(key) {
             None => Ok(None),
             Some(entry) => entry.get::<T>().map(Some).ok_or(Fault::WrongType),
         }

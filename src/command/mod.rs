@@ -13,9 +13,11 @@ mod keys;
 mod list;
 mod reach;
 mod set;
+mod sort;
 mod spec;
 mod stream;
 mod string;
+mod walk;
 mod zset;
 
 pub(crate) use args::{Args, Options};
@@ -32,7 +34,8 @@ pub(crate) use crate::store::types::Thresholds;
 use crate::resp::Reply;
 
 /// Every family of data commands. The registry of the session is filled from this list and from the session's own tables.
-pub(crate) static FAMILIES: &[&[Row]] = &[keys::TABLE, string::TABLE, list::TABLE, set::TABLE, hash::TABLE, zset::TABLE, stream::TABLE];
+pub(crate) static FAMILIES: &[&[Row]] =
+    &[keys::TABLE, sort::TABLE, string::TABLE, list::TABLE, set::TABLE, hash::TABLE, zset::TABLE, stream::TABLE];
 
 /// Runs one row. The one place where a row is called: by shards, by borrowers, later by scripts.
 ///

@@ -62,6 +62,21 @@ impl Reach<'_> {
         }
     }
 
+    /// As [`Reach::of`], only to look.
+    ///
+    /// # Panics
+    /// As [`Reach::of`].
+    pub(crate) fn see(&self, key: &[u8]) -> &Keyspace {
+        match self {
+            Reach::One(keyspace) => keyspace,
+            Reach::Several(keyspaces) => {
+                let shards = u32::try_from(keyspaces.len()).unwrap_or(u32::MAX);
+                let shard = slot::shard_of(key, shards) as usize;
+                keyspaces[shard].as_ref().expect("the plan borrows the shard of every key of the call")
+            }
+        }
+    }
+
     /// The keyspace that is slice `index` of the whole, if it is within reach.
     pub(crate) fn slice(&mut self, index: u32) -> Option<&mut Keyspace> {
         match self {

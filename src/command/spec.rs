@@ -13,6 +13,9 @@ pub(crate) struct Row {
     pub(crate) spec: Spec,
     pub(crate) run: Run,
     pub(crate) spread: Spread,
+    /// Says of a call whether it looks at keys that its words do not name, so that it needs every shard (SORT's patterns). A row that has
+    /// this has no single key, or routing would not ask.
+    pub(crate) beyond: Option<fn(&Args<'_>) -> bool>,
 }
 
 /// What is known about a command, data or session.
@@ -88,12 +91,14 @@ pub(crate) struct KeySpec {
 }
 
 /// How the keys go on from `begin`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Find {
     /// Up to `last` (relative to `begin`; negative counts from the last word, -1 being it), every `step` words.
     Range { last: i32, step: usize },
     /// The word at `begin` says how many keys follow it, `step` words apart.
     Counted { step: usize },
+    /// COMMAND cannot say. `at` finds the word of a call that is one, if any is; without it the keys are not among the words at all.
+    Unknown { at: Option<fn(&Args<'_>) -> Option<usize>> },
 }
 
 impl KeySpec {
@@ -108,6 +113,13 @@ impl KeySpec {
 
     pub(crate) const fn counted(begin: usize, step: usize, access: Access) -> KeySpec {
         KeySpec { begin, find: Find::Counted { step }, access }
+    }
+}
+
+impl KeySpec {
+    /// A key whose place COMMAND cannot tell.
+    pub(crate) const fn unknown(access: Access, at: Option<fn(&Args<'_>) -> Option<usize>>) -> KeySpec {
+        KeySpec { begin: 0, find: Find::Unknown { at }, access }
     }
 }
 
@@ -331,12 +343,12 @@ pub(crate) enum Join {
 
 /// A row that changes data.
 pub(crate) const fn write(name: &'static str, arity: Arity, keys: &'static [KeySpec], run: Run) -> Row {
-    Row { spec: Spec::new(name, arity, keys, Flags::WRITE), run, spread: Spread::No }
+    Row { spec: Spec::new(name, arity, keys, Flags::WRITE), run, spread: Spread::No, beyond: None }
 }
 
 /// A row that only reads.
 pub(crate) const fn read(name: &'static str, arity: Arity, keys: &'static [KeySpec], run: Run) -> Row {
-    Row { spec: Spec::new(name, arity, keys, Flags::READONLY), run, spread: Spread::No }
+    Row { spec: Spec::new(name, arity, keys, Flags::READONLY), run, spread: Spread::No, beyond: None }
 }
 
 impl std::fmt::Debug for Row {
@@ -370,6 +382,12 @@ impl Row {
 
     pub(crate) const fn spread(mut self, spread: Spread) -> Row {
         self.spread = spread;
+        self
+    }
+
+    /// It may look at keys that its words do not name: see [`Row::beyond`].
+    pub(crate) const fn beyond(mut self, beyond: fn(&Args<'_>) -> bool) -> Row {
+        self.beyond = Some(beyond);
         self
     }
 
@@ -457,6 +475,12 @@ pub(crate) fn keys_of(spec: &Spec, args: &Args<'_>, mut visit: impl FnMut(usize,
                     Some(last) if last < args.len() => (first, last, step),
                     _ => return Err(Fault::Because("ERR Invalid arguments specified for command")),
                 }
+            }
+            Find::Unknown { at } => {
+                if let Some(at) = at.and_then(|at| at(args)) {
+                    visit(at, keys.access);
+                }
+                continue;
             }
         };
         let mut at = first;

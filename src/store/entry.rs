@@ -4,7 +4,7 @@
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
+use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -168,20 +168,20 @@ impl<'a> Entry<'a> {
         self.bytes(at + len, usize::from(self.header().text_len))
     }
 
-    /// The value, if it has a box of its own.
+    /// The value, if it is a long text or a collection.
     #[inline]
     fn boxed(self) -> Option<Boxed<'a>> {
         let shape = self.header().shape;
-        // SAFETY: the block is whole and of that shape; an encoding with a box means that the word is what `adopt` got of Box::into_raw for the type named here; the block
-        // owns that box and keeps it unchanged during 'a.
+        // SAFETY: the block is whole and of that shape; the encoding says of which type the collection is that `write_value` put where the word is,
+        // aligned, or what it got there of Box::into_raw. The block owns either and keeps it unchanged during 'a.
         unsafe {
             let word = word_of(self.head, shape);
             Some(match shape & ENCODING {
                 LARGE_TEXT => Boxed::Text(&*word.cast::<*const Vec<u8>>().read()),
-                LIST => Boxed::List(&*word.cast::<*const List>().read()),
-                SET => Boxed::Set(&*word.cast::<*const Set>().read()),
+                LIST => Boxed::List(word.cast().as_ref()),
+                SET => Boxed::Set(word.cast().as_ref()),
                 SORTED_SET => Boxed::SortedSet(&*word.cast::<*const SortedSet>().read()),
-                HASH => Boxed::Hash(&*word.cast::<*const Hash>().read()),
+                HASH => Boxed::Hash(word.cast().as_ref()),
                 STREAM => Boxed::Stream(&*word.cast::<*const Stream>().read()),
                 _ => return None,
             })
@@ -292,15 +292,15 @@ impl<'a> Held<'a> {
 
     pub(super) fn boxed_mut(self) -> Option<BoxedMut<'a>> {
         let shape = self.entry().header().shape;
-        // SAFETY: as in `Entry::boxed`, and the block with its box is ours alone during 'a.
+        // SAFETY: as in `Entry::boxed`, and the block with what it owns is ours alone during 'a.
         unsafe {
             let word = word_of(self.head, shape);
             Some(match shape & ENCODING {
                 LARGE_TEXT => BoxedMut::Text(&mut *word.cast::<*mut Vec<u8>>().read()),
-                LIST => BoxedMut::List(&mut *word.cast::<*mut List>().read()),
-                SET => BoxedMut::Set(&mut *word.cast::<*mut Set>().read()),
+                LIST => BoxedMut::List(word.cast().as_mut()),
+                SET => BoxedMut::Set(word.cast().as_mut()),
                 SORTED_SET => BoxedMut::SortedSet(&mut *word.cast::<*mut SortedSet>().read()),
-                HASH => BoxedMut::Hash(&mut *word.cast::<*mut Hash>().read()),
+                HASH => BoxedMut::Hash(word.cast().as_mut()),
                 STREAM => BoxedMut::Stream(&mut *word.cast::<*mut Stream>().read()),
                 _ => return None,
             })
@@ -373,6 +373,40 @@ pub(super) struct Block {
     head: NonNull<Header>,
 }
 
+/// The encoding of a content, as in a shape.
+fn encoding_of(content: &Content<'_>) -> u8 {
+    match content {
+        Content::Text(_) => TEXT,
+        Content::Integer(_) | Content::Boxed(Value::Integer(_)) => INTEGER,
+        Content::Boxed(Value::Text(_)) => LARGE_TEXT,
+        Content::Boxed(Value::List(_)) => LIST,
+        Content::Boxed(Value::Set(_)) => SET,
+        Content::Boxed(Value::SortedSet(_)) => SORTED_SET,
+        Content::Boxed(Value::Hash(_)) => HASH,
+        Content::Boxed(Value::Stream(_)) => STREAM,
+    }
+}
+
+/// Makes the word of a block be a value; what was there is forgotten.
+///
+/// # Safety
+/// `head` is a block of that shape, ours alone, and the shape is of the value's encoding.
+unsafe fn write_value(head: NonNull<Header>, shape: u8, value: Value) {
+    // SAFETY: the word has room for what its encoding says, and is aligned to 8, which is enough for all of it.
+    unsafe {
+        let word = word_of(head, shape);
+        match value {
+            Value::Integer(number) => word.cast::<i64>().write(number),
+            Value::Text(text) => word.cast().write(Box::into_raw(Box::new(text))),
+            Value::List(list) => word.cast().write(*list),
+            Value::Set(set) => word.cast().write(*set),
+            Value::SortedSet(set) => word.cast().write(Box::into_raw(set)),
+            Value::Hash(hash) => word.cast().write(*hash),
+            Value::Stream(stream) => word.cast().write(Box::into_raw(stream)),
+        }
+    }
+}
+
 /// # Safety
 /// `size` is a size class of at least the header.
 unsafe fn allocate(size: usize) -> NonNull<Header> {
@@ -391,24 +425,23 @@ impl Block {
         let key_long = u32::try_from(key.len()).expect("the protocol's limit of a word is 512 MiB");
         let key_len = u8::try_from(key.len()).unwrap_or(LONG_KEY);
         let deadline_bit = if deadline.is_some() { DEADLINE } else { 0 };
-        let (shape, text) = match &content {
-            Content::Text(text) => (TEXT | deadline_bit, *text),
-            Content::Integer(_) | Content::Boxed(_) => (INTEGER | deadline_bit, &[][..]),
-        };
+        let shape = encoding_of(&content) | deadline_bit;
+        let text = if let Content::Text(text) = &content { *text } else { &[][..] };
         let text_len = u16::try_from(text.len()).expect("an inline text is at most INLINE_TEXT_MAX");
-        let number = if let Content::Integer(number) = content { number } else { 0 };
         let mut at = tail_at(shape);
         let size = size_class(at + key_room(key.len()) + text.len());
         // SAFETY: the size is a class that has room for header, deadline, word, key and text, which are written here, each in its
         // place as the drawing above has it, the first three aligned; key and text lie elsewhere, the block being new.
-        let mut block = unsafe {
+        unsafe {
             let head = allocate(size);
             head.write(Header { shape, key_len, text_len, access: AtomicU32::new(access & ACCESS_MASK) });
             if let Some(deadline) = deadline {
                 head.byte_add(HEADER).cast::<u64>().write(deadline.0);
             }
-            if shape & ENCODING != TEXT {
-                word_of(head, shape).cast::<i64>().write(number);
+            match content {
+                Content::Text(_) => {}
+                Content::Integer(number) => write_value(head, shape, Value::Integer(number)),
+                Content::Boxed(value) => write_value(head, shape, value),
             }
             if key_len == LONG_KEY {
                 head.byte_add(at).cast::<u32>().write_unaligned(key_long);
@@ -417,11 +450,7 @@ impl Block {
             ptr::copy_nonoverlapping(key.as_ptr(), head.byte_add(at).cast::<u8>().as_ptr(), key.len());
             ptr::copy_nonoverlapping(text.as_ptr(), head.byte_add(at + key.len()).cast::<u8>().as_ptr(), text.len());
             Block { head }
-        };
-        if let Content::Boxed(value) = content {
-            block.adopt(value);
         }
-        block
     }
 
     #[inline]
@@ -459,8 +488,8 @@ impl Block {
         self.reshape(shape | RAW, Tail { kept, zeros, added });
     }
 
-    /// Gives the block another shape and text, moving it if its size class changes. A word stays what it is, or becomes 0; what a word
-    /// owns must have been taken before if the encoding changes.
+    /// Gives the block another shape and text, moving it if its size class changes. The word stays what it is if the encoding does; otherwise
+    /// what it owned must have been taken before, and the caller writes the new one at once.
     fn reshape(&mut self, shape: u8, text: Tail<'_>) {
         let entry = self.entry();
         let header = entry.header();
@@ -475,11 +504,13 @@ impl Block {
         let new_size = size_class(to + key_room(key_len) + text.len());
         let deadline = entry.deadline().unwrap_or_default();
         // SAFETY: both sizes are the classes of what the block holds before and after, so every place written lies within the new block
-        // and every place read was written before. A word is read and written as a pointer, which keeps its origin (a number is
-        // a pointer without one). Deadline and word are read before the tail, which may overlap them, is moved. Header, deadline
-        // and word are aligned as the block is. Nothing else refers to the block, `text.added` therefore lies elsewhere.
+        // and every place read was written before. A word is copied as what may be pointers and may be nothing, which keeps both as they
+        // are; it is moved, so that it has one owner. Deadline and word are read before the tail, which may overlap them, is moved. Header,
+        // deadline and word are aligned as the block is. Nothing else refers to the block, `text.added` therefore lies elsewhere.
         unsafe {
-            let word = if old & ENCODING == TEXT { ptr::null_mut() } else { word_of(self.head, old).cast::<*mut ()>().read() };
+            let word_words = if old & ENCODING == shape & ENCODING { word_len(old) / 8 } else { 0 };
+            let mut word = [MaybeUninit::<*mut ()>::uninit(); WORD_MAX];
+            ptr::copy_nonoverlapping(word_of(self.head, old).cast().as_ptr(), word.as_mut_ptr(), word_words);
             let source = self.head.byte_add(from).cast::<u8>().as_ptr();
             if old_size == new_size {
                 ptr::copy(source, self.head.byte_add(to).cast::<u8>().as_ptr(), moved);
@@ -493,56 +524,43 @@ impl Block {
             if shape & DEADLINE != 0 {
                 self.head.byte_add(HEADER).cast::<u64>().write(deadline.0);
             }
-            if shape & ENCODING != TEXT {
-                word_of(self.head, shape).cast::<*mut ()>().write(word);
-            }
+            ptr::copy_nonoverlapping(word.as_ptr(), word_of(self.head, shape).cast().as_ptr(), word_words);
             let zeros = self.head.byte_add(to + moved).cast::<u8>();
             zeros.write_bytes(0, text.zeros);
             ptr::copy_nonoverlapping(text.added.as_ptr(), zeros.add(text.zeros).as_ptr(), text.added.len());
         }
     }
 
-    /// Stores a boxed value in a block whose word is free.
-    fn adopt(&mut self, value: Value) {
-        let (encoding, word) = match value {
-            Value::Integer(_) => unreachable!("a number has no box"),
-            Value::Text(text) => (LARGE_TEXT, Box::into_raw(Box::new(text)).cast::<()>()),
-            Value::List(list) => (LIST, Box::into_raw(list).cast()),
-            Value::Set(set) => (SET, Box::into_raw(set).cast()),
-            Value::SortedSet(set) => (SORTED_SET, Box::into_raw(set).cast()),
-            Value::Hash(hash) => (HASH, Box::into_raw(hash).cast()),
-            Value::Stream(stream) => (STREAM, Box::into_raw(stream).cast()),
-        };
-        let shape = self.shape();
-        assert!(shape & ENCODING == INTEGER, "the word must be free");
-        // SAFETY: the block has a word, aligned, which owns nothing as it is a number; head is ours alone.
-        unsafe {
-            word_of(self.head, shape).cast::<*mut ()>().write(word);
-            self.head.as_mut().shape = (shape & DEADLINE) | encoding;
-        }
+    /// Takes a long text or a collection out; an empty one takes its place, which owns nothing.
+    fn disown(&mut self) -> Option<Value> {
+        Some(match self.held().boxed_mut()? {
+            BoxedMut::Text(text) => Value::Text(mem::take(text)),
+            BoxedMut::List(list) => Value::List(Box::new(mem::take(list))),
+            BoxedMut::Set(set) => Value::Set(Box::new(mem::take(set))),
+            BoxedMut::SortedSet(set) => Value::SortedSet(Box::new(mem::take(set))),
+            BoxedMut::Hash(hash) => Value::Hash(Box::new(mem::take(hash))),
+            BoxedMut::Stream(stream) => Value::Stream(Box::new(mem::take(stream))),
+        })
     }
 
-    /// Takes a boxed value out; the number 0 takes its place.
-    fn disown(&mut self) -> Option<Value> {
+    /// Drops what the word owns. The block must not be used again, unless its word is written at once.
+    ///
+    /// # Safety
+    /// Called once for a word.
+    unsafe fn drop_word(&mut self) {
         let shape = self.shape();
-        if matches!(shape & ENCODING, TEXT | INTEGER) {
-            return None;
-        }
-        // SAFETY: the encoding says that the word is a box, and of which type, as `adopt` wrote it. The block stops owning it before
-        // it is made a box again, so there is one owner at every moment.
+        // SAFETY: the encoding says what `write_value` put there; the caller sees to it that nobody looks at it again.
         unsafe {
-            let place = word_of(self.head, shape);
-            let word = place.cast::<*mut ()>().read();
-            place.cast::<i64>().write(0);
-            self.head.as_mut().shape = (shape & DEADLINE) | INTEGER;
-            Some(match shape & ENCODING {
-                LARGE_TEXT => Value::Text(*Box::from_raw(word.cast::<Vec<u8>>())),
-                LIST => Value::List(Box::from_raw(word.cast())),
-                SET => Value::Set(Box::from_raw(word.cast())),
-                SORTED_SET => Value::SortedSet(Box::from_raw(word.cast())),
-                HASH => Value::Hash(Box::from_raw(word.cast())),
-                _ => Value::Stream(Box::from_raw(word.cast())),
-            })
+            let word = word_of(self.head, shape);
+            match shape & ENCODING {
+                LARGE_TEXT => drop(Box::from_raw(word.cast::<*mut Vec<u8>>().read())),
+                LIST => word.cast::<List>().drop_in_place(),
+                SET => word.cast::<Set>().drop_in_place(),
+                SORTED_SET => drop(Box::from_raw(word.cast::<*mut SortedSet>().read())),
+                HASH => word.cast::<Hash>().drop_in_place(),
+                STREAM => drop(Box::from_raw(word.cast::<*mut Stream>().read())),
+                _ => {}
+            }
         }
     }
 
@@ -557,18 +575,21 @@ impl Block {
     /// Replaces the value. The old one is returned if it had a box of its own.
     pub(super) fn put(&mut self, content: Content<'_>) -> Option<Value> {
         let old = self.disown();
-        let deadline = self.shape() & DEADLINE;
-        match content {
-            Content::Text(text) => self.reshape(deadline | TEXT, Tail { added: text, ..Tail::NONE }),
-            Content::Integer(number) => {
-                self.reshape(deadline | INTEGER, Tail::NONE);
-                if let Some(word) = self.held().integer_mut() {
-                    *word = number;
+        let shape = self.shape() & DEADLINE | encoding_of(&content);
+        // SAFETY: what is left in the word is dropped once; the reshaped block has the shape of the new value, and its word is written before
+        // anybody else can look: nothing in between unwinds.
+        unsafe {
+            self.drop_word();
+            match content {
+                Content::Text(text) => self.reshape(shape, Tail { added: text, ..Tail::NONE }),
+                Content::Integer(number) => {
+                    self.reshape(shape, Tail::NONE);
+                    write_value(self.head, shape, Value::Integer(number));
                 }
-            }
-            Content::Boxed(value) => {
-                self.reshape(deadline | INTEGER, Tail::NONE);
-                self.adopt(value);
+                Content::Boxed(value) => {
+                    self.reshape(shape, Tail::NONE);
+                    write_value(self.head, shape, value);
+                }
             }
         }
         old
@@ -590,9 +611,11 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        drop(self.disown());
         let size = size_class(self.entry().block_size());
-        // SAFETY: the block was allocated with the size class of what it holds (`disown` changes no size), and this is its end.
-        unsafe { dealloc(self.head.cast::<u8>().as_ptr(), Layout::from_size_align_unchecked(size, ALIGN)) };
+        // SAFETY: this is the end of the word and of the block, which was allocated with the size class of what it holds.
+        unsafe {
+            self.drop_word();
+            dealloc(self.head.cast::<u8>().as_ptr(), Layout::from_size_align_unchecked(size, ALIGN));
+        }
     }
 }

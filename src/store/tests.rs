@@ -498,3 +498,47 @@ mod bags {
         }
     }
 }
+
+/// Bytes that a key of 16 bytes with a small collection costs beyond key and elements, the table's share included.
+fn overhead(value: impl Fn() -> Value, element_bytes: usize) -> f64 {
+    const KEYS: usize = if cfg!(miri) { 50 } else { 50_000 };
+    let mut keyspace = Keyspace::new(1, Part { index: 0, of: 1 }, [1, 2, 3, 4]);
+    let empty = keyspace.bytes();
+    for number in 0..KEYS {
+        let key = format!("key:{number:012}");
+        let hash = keyspace.hash(key.as_bytes());
+        keyspace.database_mut(0).insert(hash, key.as_bytes(), value(), None);
+    }
+    (keyspace.bytes() - empty) as f64 / KEYS as f64 - (16 + element_bytes) as f64
+}
+
+#[test]
+fn small_collections_cost_little_beside_what_is_in_them() {
+    let thresholds = types::Thresholds::default();
+    let list = |element: &[u8]| {
+        let mut list = List::new();
+        (0..8).for_each(|_| list.push(types::list::End::Back, element, &thresholds));
+        Value::List(Box::new(list))
+    };
+    let set = |factor: i64| {
+        let mut set = Set::new();
+        (1..=8).for_each(|number: i64| {
+            set.add((number * factor).to_string().as_bytes(), &thresholds);
+        });
+        Value::Set(Box::new(set))
+    };
+    let costs = [
+        ("list of 8 elements of 1 byte", overhead(|| list(b"x"), 8)),
+        ("list of 8 elements of 4 bytes", overhead(|| list(b"four"), 32)),
+        ("list of 8 elements of 8 bytes", overhead(|| list(b"eightses"), 64)),
+        ("list of 8 elements of 16 bytes", overhead(|| list(b"sixteen of bytes"), 128)),
+        ("set of 8 integers of 1 digit", overhead(|| set(1), 8)),
+        ("set of 8 integers of 3 digits", overhead(|| set(100), 24)),
+        ("set of 8 integers of 6 digits", overhead(|| set(100_000), 48)),
+    ];
+    for (what, bytes) in costs {
+        println!("{what}: {bytes:.1} bytes over key and elements");
+        let bar = if what.starts_with("list") { 80.0 } else { 45.0 };
+        assert!(bytes < bar || cfg!(miri), "{what}: {bytes:.1} bytes over key and elements");
+    }
+}

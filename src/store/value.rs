@@ -118,7 +118,7 @@ fn boxed_bytes<T: Typed>(collection: &T) -> usize {
     size_class(size_of::<T>()).saturating_add(collection.heap_bytes())
 }
 
-/// A value that an entry holds by way of a box.
+/// A value that is more than bytes or a number: a long text or a collection.
 #[derive(Clone, Copy)]
 pub(super) enum Boxed<'a> {
     Text(&'a Vec<u8>),
@@ -166,13 +166,14 @@ impl<'a> Boxed<'a> {
         }
     }
 
+    /// What it owns beyond the entry, its box included if it has one there.
     pub(super) fn heap_bytes(self) -> usize {
         match self {
             Boxed::Text(text) => size_class(size_of::<Vec<u8>>()) + size_class(text.capacity()),
-            Boxed::List(list) => boxed_bytes(list),
-            Boxed::Set(set) => boxed_bytes(set),
+            Boxed::List(list) => list.heap_bytes(),
+            Boxed::Set(set) => set.heap_bytes(),
             Boxed::SortedSet(set) => boxed_bytes(set),
-            Boxed::Hash(hash) => boxed_bytes(hash),
+            Boxed::Hash(hash) => hash.heap_bytes(),
             Boxed::Stream(stream) => boxed_bytes(stream),
         }
     }
@@ -221,7 +222,7 @@ pub(super) enum Content<'t> {
     Integer(i64),
     /// At most [`INLINE_TEXT_MAX`] bytes.
     Text(&'t [u8]),
-    /// Anything that has a box of its own: a longer text or a collection.
+    /// A longer text or a collection.
     Boxed(Value),
 }
 

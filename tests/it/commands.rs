@@ -6,7 +6,7 @@ use crate::daemon::{Daemon, Peer};
 use crate::reply::Reply;
 
 /// Commands and subcommands that the reference, Redis 7.0, does not have yet or that are ours alone.
-const ONLY_OURS: &[&str] = &["client|no-touch", "client|setinfo", "delifeq", "msetex"];
+const ONLY_OURS: &[&str] = &["client|no-touch", "client|setinfo", "delifeq", "msetex", "lmovem", "sdiffcard", "sunioncard"];
 
 /// Fields of a description: the numbers by which Redis's documentation counts them. Tips, the 8th, are free to differ: later versions have
 /// more of them.

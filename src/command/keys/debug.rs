@@ -5,14 +5,21 @@ use crate::command::{Access, Args, Arity, Cx, Fault, Flags, KeySpec, Limits, Row
 use crate::resp::Reply;
 
 /// The row: neither a reader nor a writer by its flags, and refused where DEBUG is.
-pub(super) const OBJECT: Row = Row { spec: Spec::new("debug|object", Arity::exactly(3), SECOND, FLAGS), run: object, spread: Spread::No }
-    .doc("server", "1.0.0", "Describes the value at a key, for who hunts a bug.", "O(1)", "key");
+pub(super) const OBJECT: Row =
+    Row { spec: Spec::new("debug|object", Arity::exactly(3), SECOND, FLAGS), run: object, spread: Spread::No, beyond: None }.doc(
+        "server",
+        "1.0.0",
+        "Describes the value at a key, for who hunts a bug.",
+        "O(1)",
+        "key",
+    );
 
 /// For tests of what a panic does: in the shard that owns the keys, or in a borrower when several do. Redis takes no keys.
 pub(super) const PANIC: Row = Row {
     spec: Spec::new("debug|panic", Arity::at_least(2), &[KeySpec::rest(2, 1, Access::RO)], FLAGS.and(Flags::NO_MANDATORY_KEYS)),
     run: panic,
     spread: Spread::No,
+    beyond: None,
 }
 .doc("server", "1.0.0", "Lets the server panic, to see how it ends.", "O(1)", "[key ...]");
 

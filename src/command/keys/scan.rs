@@ -3,7 +3,7 @@
 //! The cursor that a client sees is `place in the slice * slices + index of the slice`, so that routing finds the slice from the cursor alone.
 //! One call stays in one slice; the last of a slice hands on to the beginning of the next.
 
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Cx, Fault, walk};
 use crate::glob::Pattern;
 use crate::resp::{Reply, number};
 use crate::store::Entry;
@@ -14,10 +14,10 @@ const COUNT: usize = 10;
 const EMPTY_STEPS_PER_KEY: usize = 10;
 
 pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-    let cursor = parse_cursor(args.get(1))?;
+    let cursor = walk::cursor(args.get(1))?;
     let wanted = Wanted::parse(args)?;
     let Some(cursor) = cursor else {
-        step(reply, 0, 0, b"");
+        walk::nothing(reply);
         return Ok(());
     };
     let slices = u64::from(cx.slices().max(1));
@@ -48,29 +48,8 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
         0 => 0,
         place => place.saturating_mul(slices).saturating_add(index),
     };
-    step(reply, next, found, &encoded);
+    walk::tell(reply, next, found, &encoded);
     Ok(())
-}
-
-/// Answers the cursor to go on with, and the keys of this step.
-fn step(reply: &mut Reply<'_>, next: u64, keys: usize, encoded: &[u8]) {
-    reply.array(2);
-    reply.bulk_integer(i64::try_from(next).unwrap_or(0)); // below 2^48
-    reply.array(keys);
-    reply.raw(encoded);
-}
-
-/// Reads what C's `strtoul` reads whole, as Redis does: an empty word is 0. `None` for a negative number, which no scan ever returned.
-fn parse_cursor(word: &[u8]) -> Result<Option<u64>, Fault> {
-    let (negative, digits) = match word {
-        [] => return Ok(Some(0)),
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
-    let sound = digits.iter().all(u8::is_ascii_digit);
-    let cursor = std::str::from_utf8(digits).ok().filter(|_| sound).and_then(|digits| digits.parse().ok()).ok_or(Fault::InvalidCursor)?;
-    Ok(Some(cursor).filter(|_| !negative))
 }
 
 /// What the options ask for.
@@ -102,21 +81,5 @@ impl<'a> Wanted<'a> {
     fn admits(&self, entry: Entry<'_>) -> bool {
         self.kind.is_none_or(|kind| entry.kind().name().as_bytes().eq_ignore_ascii_case(kind))
             && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(entry.key()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cursors_are_read_as_strtoul_does() {
-        for (word, cursor) in [("", 0), ("0", 0), ("+7", 7), ("007", 7), ("18446744073709551615", u64::MAX)] {
-            assert_eq!(parse_cursor(word.as_bytes()), Ok(Some(cursor)));
-        }
-        assert_eq!(parse_cursor(b"-1"), Ok(None));
-        for word in ["-", "+", " 1", "1 ", "0x1", "a", "--1", "+-1", "18446744073709551616", "-18446744073709551616"] {
-            assert_eq!(parse_cursor(word.as_bytes()), Err(Fault::InvalidCursor), "{word}");
-        }
     }
 }

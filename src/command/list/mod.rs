@@ -1,13 +1,22 @@
 //! Commands on lists: the table of the family.
 
+mod at;
+mod mpop;
 mod pop;
+mod pos;
 mod push;
 mod range;
+mod relocate;
 
 use crate::command::{Access, Arity, Categories, KeySpec, Row, Run, spec};
 
 const INSERT: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::INSERT))];
 const TAKE: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::ACCESS).and(Access::DELETE))];
+const UPDATE: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::UPDATE))];
+const REMOVE: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::DELETE))];
+const TAKE_ANY: &[KeySpec] = &[KeySpec::counted(1, 1, Access::RW.and(Access::ACCESS).and(Access::DELETE))];
+const MOVE: &[KeySpec] =
+    &[KeySpec::at(1, Access::RW.and(Access::ACCESS).and(Access::DELETE)), KeySpec::at(2, Access::RW.and(Access::INSERT))];
 const READ: &[KeySpec] = &[KeySpec::at(1, Access::RO.and(Access::ACCESS))];
 const LOOK: &[KeySpec] = &[KeySpec::at(1, Access::RO)];
 
@@ -56,4 +65,88 @@ pub(crate) static TABLE: &[Row] = &[
         "key start stop",
     ),
     read("llen", Arity::exactly(2), LOOK, range::llen).fast().doc("list", "1.0.0", "Answers how many elements a list has.", "O(1)", "key"),
+    write("lpushx", Arity::at_least(3), INSERT, push::lpushx).denyoom().fast().doc(
+        "list",
+        "2.2.0",
+        "Adds elements at the front of a list that is there already, and answers its new length.",
+        "O(N) for N elements",
+        "key element [element ...]",
+    ),
+    write("rpushx", Arity::at_least(3), INSERT, push::rpushx).denyoom().fast().doc(
+        "list",
+        "2.2.0",
+        "Adds elements at the back of a list that is there already, and answers its new length.",
+        "O(N) for N elements",
+        "key element [element ...]",
+    ),
+    read("lindex", Arity::exactly(3), READ, at::lindex).doc(
+        "list",
+        "1.0.0",
+        "Answers the element at an index, which counts from the back if it is negative.",
+        "O(N) for N nodes and elements of a node that are passed",
+        "key index",
+    ),
+    write("lset", Arity::exactly(4), UPDATE, at::lset).denyoom().doc(
+        "list",
+        "1.0.0",
+        "Puts another element in the place of the one at an index.",
+        "O(N) for N nodes and elements of a node that are passed",
+        "key index element",
+    ),
+    write("linsert", Arity::exactly(5), INSERT, at::linsert).denyoom().doc(
+        "list",
+        "2.2.0",
+        "Adds an element before or behind the first one that equals the pivot.",
+        "O(N) for N elements up to the pivot",
+        "key <BEFORE | AFTER> pivot element",
+    ),
+    write("lrem", Arity::exactly(4), REMOVE, at::lrem).doc(
+        "list",
+        "1.0.0",
+        "Removes elements that equal one: the first few, the last few, or all of them.",
+        "O(N) for N elements of the list",
+        "key count element",
+    ),
+    write("ltrim", Arity::exactly(4), REMOVE, range::ltrim).doc(
+        "list",
+        "1.0.0",
+        "Keeps only what lies between two indexes, both included.",
+        "O(N) for N nodes that go; they are freed elsewhere if there are many",
+        "key start stop",
+    ),
+    read("lpos", Arity::at_least(3), READ, pos::lpos).doc(
+        "list",
+        "6.0.6",
+        "Answers where in a list an element stands: the first place, or several.",
+        "O(N) for N elements that are compared",
+        "key element [RANK rank] [COUNT num-matches] [MAXLEN len]",
+    ),
+    write("lmpop", Arity::at_least(4), TAKE_ANY, mpop::lmpop).doc(
+        "list",
+        "7.0.0",
+        "Takes elements out of the first of several lists that is there, and answers its key with them.",
+        "O(N+M) for N keys and M elements",
+        "numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
+    ),
+    write("lmove", Arity::exactly(5), MOVE, relocate::lmove).denyoom().doc(
+        "list",
+        "6.2.0",
+        "Moves an element from one end of a list to an end of another, or of the same, and answers it.",
+        "O(1)",
+        "source destination <LEFT | RIGHT> <LEFT | RIGHT>",
+    ),
+    write("rpoplpush", Arity::exactly(3), MOVE, relocate::rpoplpush).denyoom().doc(
+        "list",
+        "1.2.0",
+        "Moves the last element of a list to the front of another, or of the same, and answers it.",
+        "O(1)",
+        "source destination",
+    ),
+    write("lmovem", Arity::at_least(5), MOVE, relocate::lmovem).denyoom().doc(
+        "list",
+        "8.10.0",
+        "Moves several elements from one end of a list to an end of another, or of the same, and answers them.",
+        "O(N) for N elements",
+        "source destination <LEFT | RIGHT> <LEFT | RIGHT> [<COUNT count | EXACTLY exactly> <OBO | BULK>]",
+    ),
 ];

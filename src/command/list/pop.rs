@@ -41,6 +41,11 @@ fn pop_one(cx: &mut Cx<'_>, key: &[u8], end: End, reply: &mut Reply<'_>) -> Resu
 fn pop_many(cx: &mut Cx<'_>, args: &Args<'_>, end: End, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let key = args.key(1);
     let count = args.count(2)?;
+    pop_up_to(cx, key, end, count, reply)
+}
+
+/// Answers up to `count` elements that leave an end of a list, or the null array if there is no list.
+pub(super) fn pop_up_to(cx: &mut Cx<'_>, key: &[u8], end: End, count: usize, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let thresholds = cx.thresholds();
     let Some(mut list) = cx.edit_as::<List>(key)? else {
         reply.null_array();

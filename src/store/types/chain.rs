@@ -7,6 +7,7 @@ use super::packed::Packed;
 use super::{Element, Thresholds};
 use crate::store::memory::size_class;
 use std::collections::VecDeque;
+use std::ops::RangeBounds;
 
 /// An end of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,22 +261,29 @@ impl Chain {
         }
     }
 
-    /// Keeps `count` elements from the one at `first` on, of which there are that many.
-    pub(super) fn trim(&mut self, first: usize, count: usize) {
-        let Some((number, offset)) = self.locate(first) else { return };
-        for node in self.nodes.drain(..number) {
-            self.len -= node.count();
-            self.block_bytes -= node.packed.heap_bytes();
-        }
+    /// Keeps `count` elements from the one at `first` on, of which there are that many. Returns the nodes that went whole.
+    pub(super) fn trim(&mut self, first: usize, count: usize) -> Chain {
+        let mut gone = Chain::default();
+        let Some((number, offset)) = self.locate(first) else { return gone };
+        self.drop_nodes(..number, &mut gone);
         self.edit(0, |row| trim_row(row, offset, usize::MAX));
-        let Some((number, offset)) = self.locate(count - 1) else { return };
-        for node in self.nodes.drain(number + 1..) {
-            self.len -= node.count();
-            self.block_bytes -= node.packed.heap_bytes();
-        }
+        let Some((number, offset)) = self.locate(count - 1) else { return gone };
+        self.drop_nodes(number + 1.., &mut gone);
         self.edit(number, |row| trim_row(row, 0, offset + 1));
         if self.nodes.len() < self.nodes.capacity() / 4 {
             self.nodes.shrink_to(self.nodes.len() * 2);
+        }
+        gone
+    }
+
+    fn drop_nodes(&mut self, which: impl RangeBounds<usize>, gone: &mut Chain) {
+        for node in self.nodes.drain(which) {
+            let (count, bytes) = (node.count(), node.packed.heap_bytes());
+            self.len -= count;
+            self.block_bytes -= bytes;
+            gone.len += count;
+            gone.block_bytes += bytes;
+            gone.nodes.push_back(node);
         }
     }
 }

@@ -127,17 +127,17 @@ impl IntSet {
         if self.block.is_empty() || wanted > self.integers().width {
             return self.widen(number, wanted);
         }
-        let integers = self.integers();
-        let (width, len) = (integers.width, integers.len());
-        let Err(index) = integers.search(number) else { return false };
-        let (at, end) = (HEADER + index * width, HEADER + len * width);
-        if end + width > self.block.len() {
-            self.resize(size_class(end + width));
+        if let Some(added) = insert_into(&mut self.block, number) {
+            return added;
         }
-        self.block.copy_within(at..end, at + width);
-        self.block[at..at + width].copy_from_slice(&number.to_le_bytes()[..width]);
-        self.set_shape(len + 1, width);
-        true
+        let integers = self.integers();
+        self.resize(size_class(HEADER + (integers.len() + 1) * integers.width));
+        insert_into(&mut self.block, number).unwrap_or(false)
+    }
+
+    /// The bytes of the block that count.
+    pub(super) fn used(&self) -> usize {
+        if self.block.is_empty() { 0 } else { HEADER + self.integers().as_bytes().len() }
     }
 
     /// Removes a number; false if it was not there.
@@ -151,7 +151,7 @@ impl IntSet {
         }
         let (at, end) = (HEADER + index * width, HEADER + len * width);
         self.block.copy_within(at + width..end, at);
-        self.set_shape(len - 1, width);
+        set_shape(&mut self.block, len - 1, width);
         let wanted = size_class(end + end / 4);
         if wanted <= self.block.len() / 2 {
             self.resize(wanted);
@@ -181,7 +181,7 @@ impl IntSet {
         let len = old.len() + 1;
         block.resize(size_class(block.len()), 0);
         self.block = block.into_boxed_slice();
-        self.set_shape(len, width);
+        set_shape(&mut self.block, len, width);
         true
     }
 
@@ -193,12 +193,35 @@ impl IntSet {
         block.resize(len, 0);
         self.block = block.into_boxed_slice();
     }
+}
 
-    fn set_shape(&mut self, len: usize, width: usize) {
-        let len = u32::try_from(len).expect("a set asks LEN_MAX before it inserts");
-        let shape = len << COUNT_SHIFT | (width.ilog2() - 1) << WIDTH_SHIFT | u32::from(MARK);
-        self.block[..HEADER].copy_from_slice(&shape.to_le_bytes());
+/// Makes a set without members of some bytes, as wide as a number needs.
+pub(super) fn begin(block: &mut [u8], number: i64) {
+    set_shape(block, 0, width_for(number));
+}
+
+/// Adds a number to the members in a block of at least a header; false if it was there, `None` if it is too wide for the others, or there is no room.
+pub(super) fn insert_into(block: &mut [u8], number: i64) -> Option<bool> {
+    let integers = integers_of(block);
+    let (width, len) = (integers.width, integers.len());
+    if width_for(number) > width {
+        return None;
     }
+    let Err(index) = integers.search(number) else { return Some(false) };
+    let (at, end) = (HEADER + index * width, HEADER + len * width);
+    if end + width > block.len() {
+        return None;
+    }
+    block.copy_within(at..end, at + width);
+    block[at..at + width].copy_from_slice(&number.to_le_bytes()[..width]);
+    set_shape(block, len + 1, width);
+    Some(true)
+}
+
+fn set_shape(block: &mut [u8], len: usize, width: usize) {
+    let len = u32::try_from(len).expect("a set asks LEN_MAX before it inserts");
+    let shape = len << COUNT_SHIFT | (width.ilog2() - 1) << WIDTH_SHIFT | u32::from(MARK);
+    block[..HEADER].copy_from_slice(&shape.to_le_bytes());
 }
 
 #[cfg(test)]

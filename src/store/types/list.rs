@@ -78,7 +78,12 @@ impl List {
 
     /// Adds an element at an end.
     pub fn push(&mut self, end: End, word: &[u8], thresholds: &Thresholds) {
-        self.push_element(end, Element::of(word), word.len(), Limit::of(thresholds));
+        self.add(end, Element::of(word), word.len(), Limit::of(thresholds));
+    }
+
+    /// As [`List::push`], of an element that was one already.
+    pub fn push_element(&mut self, end: End, element: Element<'_>, thresholds: &Thresholds) {
+        self.add(end, element, element.len(), Limit::of(thresholds));
     }
 
     /// The element at an end.
@@ -173,15 +178,19 @@ impl List {
         }
     }
 
-    /// Keeps only the elements from `start` to `stop`, both inclusive, negative ones counted from the back: LTRIM.
-    pub fn trim(&mut self, start: i64, stop: i64, thresholds: &Thresholds) {
-        let (first, count) = self.span(start, stop);
+    /// Keeps only the `count` elements from the one at `first` on, as [`List::span`] says where they are, and returns the nodes that went
+    /// whole: there may be so many of them that freeing them is somebody else's work.
+    pub fn trim(&mut self, first: usize, count: usize, thresholds: &Thresholds) -> List {
         match &mut self.form {
-            _ if count == 0 => *self = List::new(),
-            Form::One(packed) => chain::trim_row(packed, first, count),
+            _ if count == 0 => std::mem::take(self),
+            Form::One(packed) => {
+                chain::trim_row(packed, first, count);
+                List::new()
+            }
             Form::Many(chain) => {
-                chain.trim(first, count);
+                let gone = chain.trim(first, count);
                 self.settle(thresholds);
+                if gone.nodes.is_empty() { List::new() } else { List { form: Form::Many(Box::new(gone)) } }
             }
         }
     }
@@ -224,6 +233,23 @@ impl List {
         }
     }
 
+    /// Shows `count` elements from the one at `first` on, a row at a time.
+    pub fn for_range(&self, first: usize, count: usize, mut visit: impl FnMut(Element<'_>)) {
+        let Iter { mut row, rest } = self.iter_from(first);
+        let (mut rest, mut left) = (rest, count);
+        loop {
+            for element in row {
+                if left == 0 {
+                    return;
+                }
+                left -= 1;
+                visit(element);
+            }
+            let Some(node) = rest.next() else { return };
+            row = node.packed.iter();
+        }
+    }
+
     /// The elements from front to back.
     pub fn iter(&self) -> Iter<'_> {
         self.iter_from(0)
@@ -260,7 +286,7 @@ impl List {
         }
     }
 
-    fn push_element(&mut self, end: End, element: Element<'_>, len: usize, limit: Limit) {
+    fn add(&mut self, end: End, element: Element<'_>, len: usize, limit: Limit) {
         if let Form::One(packed) = &mut self.form {
             if limit.is_one(packed.used().saturating_add(len), packed.len() + 1) {
                 chain::push_to(packed, end, element);
@@ -442,6 +468,13 @@ mod tests {
         assert_eq!(back, model);
         assert_eq!(list.len(), model.len());
         assert_eq!(list.is_empty(), model.is_empty());
+        recount(list);
+        assert_eq!(list.duplicate().iter().count(), model.len());
+        assert_eq!(list.rows().map(|row| row.count()).sum::<usize>(), model.len());
+    }
+
+    /// What a list counts of itself is what is there.
+    fn recount(list: &List) {
         let counted = match &list.form {
             Form::One(packed) => packed.heap_bytes(),
             Form::Many(chain) => {
@@ -450,8 +483,6 @@ mod tests {
             }
         };
         assert_eq!(list.heap_bytes(), counted);
-        assert_eq!(list.duplicate().iter().count(), model.len());
-        assert_eq!(list.rows().map(|row| row.count()).sum::<usize>(), model.len());
     }
 
     proptest! {
@@ -508,7 +539,11 @@ mod tests {
                             index += 1;
                             (absolute(start)..=absolute(stop)).contains(&index)
                         });
-                        list.trim(start, stop, &thresholds);
+                        let (first, count) = list.span(start, stop);
+                        let before = list.len();
+                        let gone = list.trim(first, count, &thresholds);
+                        prop_assert!(gone.len() <= before - count);
+                        recount(&gone);
                     }
                     Step::Positions(word, rank, count, look_at) => {
                         let mut found = Vec::new();
@@ -517,6 +552,9 @@ mod tests {
                     }
                     Step::From(index) => {
                         prop_assert!(list.iter_from(index).map(Element::to_vec).eq(model.iter().skip(index).cloned()));
+                        let mut range = Vec::new();
+                        list.for_range(index, 3, |element| range.push(element.to_vec()));
+                        prop_assert!(range.iter().eq(model.iter().skip(index).take(3)));
                         if index < model.len() {
                             prop_assert!(list.iter_back_from(index).map(Element::to_vec).eq(model[..=index].iter().rev().cloned()));
                         }
@@ -542,7 +580,8 @@ mod tests {
         assert_eq!(list.len(), 39);
         list.push(End::Back, &[b'y'; 9000], &thresholds);
         assert_eq!((list.encoding(), list.rows().count()), ("quicklist", 2));
-        list.trim(-1, -1, &thresholds);
+        let (first, count) = list.span(-1, -1);
+        assert_eq!(list.trim(first, count, &thresholds).len(), 39);
         assert_eq!((list.encoding(), list.len()), ("quicklist", 1));
         assert!(list.set(0, b"small", &thresholds));
         assert_eq!(list.encoding(), "listpack");
@@ -551,6 +590,27 @@ mod tests {
     #[test]
     fn a_small_list_is_its_block_and_two_words() {
         assert_eq!(size_of::<List>(), 16);
+    }
+
+    /// Were any of it quadratic, this would take hours.
+    #[test]
+    fn a_million_elements_are_walked_once() {
+        const LEN: usize = if cfg!(miri) { 500 } else { 1_000_000 };
+        let thresholds = Thresholds::default();
+        let mut list = List::new();
+        (0..LEN).for_each(|number| list.push(End::Back, if number % 2 == 0 { b"even" } else { b"odd" }, &thresholds));
+        list.push(End::Back, b"last", &thresholds);
+        let mut found = 0;
+        list.positions(b"odd", -1, 0, 0, |_| found += 1);
+        assert_eq!(found, LEN / 2);
+        assert!(list.insert(Side::Before, b"last", b"last but one", &thresholds));
+        assert_eq!(list.remove(-3, b"odd", &thresholds), 3);
+        assert_eq!(list.remove(0, b"even", &thresholds), LEN / 2);
+        assert_eq!(list.len(), LEN / 2 - 1);
+        recount(&list);
+        let mut shown = 0;
+        list.for_range(1, LEN, |_| shown += 1);
+        assert_eq!(shown, list.len() - 1);
     }
 
     #[test]

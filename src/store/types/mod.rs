@@ -16,8 +16,11 @@ pub mod hash;
 pub mod list;
 pub mod set;
 
+pub mod algebra;
+
 mod arena;
 mod pairs;
+mod pocket;
 mod rank;
 mod rank_node;
 mod roster;
@@ -87,7 +90,7 @@ pub const DIGITS_MAX: usize = 20;
 /// One element of a collection, borrowed: what is the canonical decimal of an i64 is kept as that number.
 ///
 /// Two elements are equal exactly when their bytes are, as long as both came from [`Element::of`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Element<'a> {
     Integer(i64),
     Bytes(&'a [u8]),

@@ -4,10 +4,15 @@
 
 use super::intset::{self, IntSet, Integers};
 use super::packed::{self, Packed};
+use super::pocket::Pocket;
 use super::table::{Item, Table};
-use super::{DIGITS_MAX, Element, Thresholds, below, canonical_integer, digits, entries};
+use super::{DIGITS_MAX, Element, Thresholds, below, canonical_integer, digits, entries, scramble};
 use crate::store::memory::size_class;
 use crate::store::value::{Kind, Typed, Value};
+use std::collections::HashSet;
+
+/// Of a table, at most one member in so many is drawn until enough are different; of more, all are walked and some passed over.
+const DRAWN_OF: usize = 3;
 
 /// Members, each once.
 #[derive(Clone, Debug, Default)]
@@ -17,14 +22,14 @@ pub struct Set {
 
 #[derive(Clone, Debug)]
 enum Form {
-    /// The block of an `IntSet` or of a `Packed`.
-    Small(Box<[u8]>),
+    /// The block of an `IntSet` or of a `Packed`; that of a few integers lies in place.
+    Small(Pocket),
     Table(Box<Table<Member>>),
 }
 
 impl Default for Form {
     fn default() -> Form {
-        Form::Small(Box::default())
+        Form::Small(Pocket::default())
     }
 }
 
@@ -66,7 +71,7 @@ impl Set {
         let table = match self.view() {
             _ if self.is_empty() => {
                 let integers = canonical_integer(first).is_some() && count <= thresholds.set_intset_entries;
-                self.form = Form::Small(if integers { Box::default() } else { Packed::begun().into_block() });
+                self.form = Form::Small(if integers { Pocket::default() } else { Pocket::Block(Packed::begun().into_block()) });
                 !integers && !row_fits
             }
             View::Integers(_) => count > thresholds.set_intset_entries,
@@ -103,7 +108,7 @@ impl Set {
     /// The memory it owns beyond its own fields.
     pub fn heap_bytes(&self) -> usize {
         match &self.form {
-            Form::Small(block) => size_class(block.len()),
+            Form::Small(block) => block.heap_bytes(),
             Form::Table(table) => size_class(size_of::<Table<Member>>()) + table.heap_bytes(),
         }
     }
@@ -134,6 +139,14 @@ impl Set {
             View::Integers(integers) => canonical_integer(member).is_some_and(|number| integers.contains(number)),
             View::Row(row, _) => row.find(entries::Position(0), member, 0).is_some(),
             View::Table(table) => table.contains(member),
+        }
+    }
+
+    /// As [`Set::contains`], of a member of another set.
+    pub fn has(&self, member: Element<'_>) -> bool {
+        match (self.view(), member) {
+            (View::Integers(integers), _) => member.integer().is_some_and(|number| integers.contains(number)),
+            _ => self.contains(member.bytes(&mut [0; DIGITS_MAX])),
         }
     }
 
@@ -170,6 +183,56 @@ impl Set {
             View::Integers(integers) => integers.get(below(integers.len(), &mut seed)).map(Element::Integer),
             View::Row(row, count) => row.get(row.seek(i64::try_from(below(count, &mut seed)).ok()?)?),
             View::Table(table) => table.random(seed).map(|member| Element::Bytes(&member.bytes)),
+        }
+    }
+
+    /// Shows members, each drawn from all of them, until `visit` says that it is enough. Nothing if the set is empty.
+    pub fn draw<'a>(&'a self, seed: u64, mut visit: impl FnMut(Element<'a>) -> bool) {
+        let mut seed = seed;
+        if let View::Table(table) = self.view() {
+            while let Some(member) = table.random(scramble(&mut seed)) {
+                if !visit(Element::Bytes(&member.bytes)) {
+                    return;
+                }
+            }
+            return;
+        }
+        // A place in a packed row is found by walking to it: once for all of them.
+        let members: Vec<Element<'a>> = self.iter().collect();
+        while let Some(member) = members.get(below(members.len(), &mut seed)) {
+            if !visit(*member) {
+                return;
+            }
+        }
+    }
+
+    /// Shows `count` different members, every choice of them as likely as any other; all of them if there are no more. They come in the
+    /// order of [`Set::iter`] or in none.
+    pub fn sample<'a>(&'a self, count: usize, seed: u64, mut visit: impl FnMut(Element<'a>)) {
+        let mut seed = seed;
+        let (mut wanted, mut left) = (count.min(self.len()), self.len());
+        if let View::Table(table) = self.view()
+            && wanted <= left / DRAWN_OF
+        {
+            let mut drawn = HashSet::with_capacity(wanted);
+            while drawn.len() < wanted {
+                let Some(member) = table.random(scramble(&mut seed)) else { return };
+                if drawn.insert(std::ptr::from_ref(member)) {
+                    visit(Element::Bytes(&member.bytes));
+                }
+            }
+            return;
+        }
+        // Each is taken with the chance that those still wanted have among those still to come.
+        for member in self.iter() {
+            if wanted == 0 {
+                return;
+            }
+            if below(left, &mut seed) < wanted {
+                visit(member);
+                wanted -= 1;
+            }
+            left -= 1;
         }
     }
 
@@ -231,7 +294,7 @@ impl Set {
         let Form::Small(block) = &mut self.form else { return false };
         let len = intset::integers_of(block).len();
         if len < thresholds.set_intset_entries.min(IntSet::LEN_MAX) {
-            return edit_integers(block, |integers| integers.insert(number));
+            return insert_integer(block, number);
         }
         if len == 0 {
             return self.add_to_integers_other(digits(number, &mut [0; DIGITS_MAX]), thresholds);
@@ -257,7 +320,7 @@ impl Set {
             let mut row = Packed::new();
             integers.iter().for_each(|number| row.push_back(Element::Integer(number)));
             row.push_back(Element::of(member));
-            *block = row.into_block();
+            *block = Pocket::Block(row.into_block());
             return true;
         }
         self.make_table(thresholds);
@@ -296,17 +359,26 @@ fn add_to_table(table: &mut Table<Member>, member: &[u8]) -> bool {
     true
 }
 
-fn edit_integers<R>(block: &mut Box<[u8]>, change: impl FnOnce(&mut IntSet) -> R) -> R {
-    let mut integers = IntSet::from_block(std::mem::take(block));
+fn insert_integer(block: &mut Pocket, number: i64) -> bool {
+    if block.is_empty() {
+        *block = Pocket::here();
+        intset::begin(block, number);
+    }
+    intset::insert_into(block, number).unwrap_or_else(|| edit_integers(block, |integers| integers.insert(number)))
+}
+
+fn edit_integers<R>(block: &mut Pocket, change: impl FnOnce(&mut IntSet) -> R) -> R {
+    let mut integers = IntSet::from_block(block.take());
     let result = change(&mut integers);
-    *block = integers.into_block();
+    let used = integers.used();
+    *block = Pocket::of(integers.into_block(), used);
     result
 }
 
-fn edit_row<R>(block: &mut Box<[u8]>, change: impl FnOnce(&mut Packed) -> R) -> R {
-    let mut row = Packed::from_block(std::mem::take(block));
+fn edit_row<R>(block: &mut Pocket, change: impl FnOnce(&mut Packed) -> R) -> R {
+    let mut row = Packed::from_block(block.take());
     let result = change(&mut row);
-    *block = row.into_block();
+    *block = Pocket::Block(row.into_block());
     result
 }
 
@@ -408,6 +480,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn samples_are_different_members_and_fair() {
+        let thresholds = Thresholds::default();
+        for (size, count) in [(10u32, 4usize), (100, 30), (1000, 5), (1000, 900), (3, 7), (0, 2)] {
+            for prefix in ["", "m"] {
+                let set = of((0..size).map(|number| format!("{prefix}{number}")), &thresholds);
+                let mut times = std::collections::BTreeMap::new();
+                for seed in 0..400 {
+                    let mut sample = BTreeSet::new();
+                    set.sample(count, seed, |member| assert!(sample.insert(member.to_vec())));
+                    assert_eq!(sample.len(), count.min(size as usize));
+                    sample.into_iter().for_each(|member| *times.entry(member).or_insert(0u32) += 1);
+                }
+                let mean = 400.0 * count.min(size as usize) as f64 / f64::from(size.max(1));
+                assert!(
+                    times.values().all(|&times| f64::from(times) < mean + 8.0 * mean.sqrt() + 4.0),
+                    "{prefix}{size} {count}: {times:?}"
+                );
+            }
+        }
+    }
+
     fn of(words: impl IntoIterator<Item = String>, thresholds: &Thresholds) -> Set {
         let mut set = Set::new();
         words.into_iter().for_each(|word| {
@@ -454,9 +548,17 @@ mod tests {
     }
 
     #[test]
-    fn a_small_set_is_its_block_and_two_words() {
-        assert_eq!(size_of::<Set>(), 16);
-        let set = of((0..8).map(|number| number.to_string()), &Thresholds::default());
+    fn a_few_integers_lie_in_place() {
+        assert_eq!(size_of::<Set>(), 24);
+        let thresholds = Thresholds::default();
+        let numbers = |count: i64, factor: i64| of((0..count).map(|number| (number * factor).to_string()), &thresholds);
+        assert_eq!(numbers(9, 1000).heap_bytes(), 0);
+        assert_eq!(numbers(10, 1000).heap_bytes(), 32);
+        assert_eq!(numbers(4, 100_000).heap_bytes(), 0);
+        let mut set = numbers(5, 100_000);
         assert_eq!(set.heap_bytes(), 32);
+        assert!(set.remove(b"100000"));
+        assert_eq!((set.heap_bytes(), set.len()), (0, 4));
+        assert_eq!(of(["a".to_owned()], &thresholds).heap_bytes(), 16);
     }
 }

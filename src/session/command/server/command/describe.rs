@@ -72,12 +72,16 @@ fn key_spec(keys: &KeySpec, reply: &mut Reply<'_>) {
     reply.bulk(b"flags");
     words(reply, keys.access.names());
     reply.bulk(b"begin_search");
-    typed(reply, "index", &[("index", begin)]);
+    match keys.find {
+        Find::Unknown { .. } => typed(reply, "unknown", &[]),
+        _ => typed(reply, "index", &[("index", begin)]),
+    }
     reply.bulk(b"find_keys");
     match keys.find {
         Find::Range { last, step } => {
             typed(reply, "range", &[("lastkey", i64::from(last)), ("keystep", i64::try_from(step).unwrap_or(1)), ("limit", 0)]);
         }
+        Find::Unknown { .. } => typed(reply, "unknown", &[]),
         Find::Counted { step } => {
             typed(reply, "keynum", &[("keynumidx", 0), ("firstkey", 1), ("keystep", i64::try_from(step).unwrap_or(1))]);
         }
@@ -158,5 +162,6 @@ mod tests {
         assert_eq!(legacy(const { &[KeySpec::at(1, RO), KeySpec::rest(2, 1, RO)] }), (1, -1, 1, false));
         assert_eq!(legacy(const { &[KeySpec::at(1, RO), KeySpec::counted(2, 1, RO)] }), (1, 1, 1, true));
         assert_eq!(legacy(const { &[KeySpec::counted(1, 1, RO)] }), (0, 0, 0, true));
+        assert_eq!(legacy(const { &[KeySpec::at(1, RO), KeySpec::unknown(RO, None)] }), (1, 1, 1, true));
     }
 }

@@ -1,0 +1,46 @@
+//! LMPOP numkeys key \[key ...\] LEFT|RIGHT \[COUNT count\]: elements leave the first of several lists that is there.
+
+use crate::command::list::pop;
+use crate::command::{Args, Cx, Fault};
+use crate::resp::{Reply, number};
+use crate::store::types::List;
+use crate::store::types::list::End;
+
+pub(super) fn lmpop(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let keys = positive(args.get(1)).ok_or(Fault::Because("ERR numkeys should be greater than 0"))?;
+    let end_at = keys.checked_add(2).filter(|&at| at < args.len()).ok_or(Fault::Syntax)?;
+    let end = end_of(args.get(end_at))?;
+    let mut count = None;
+    let mut options = args.options(end_at + 1);
+    while let Some(word) = options.next() {
+        if count.is_some() || !word.eq_ignore_ascii_case(b"count") {
+            return Err(Fault::Syntax);
+        }
+        count = Some(positive(options.operand()?).ok_or(Fault::Because("ERR count should be greater than 0"))?);
+    }
+    for key in args.from(2).take(keys) {
+        if cx.check_as::<List>(key)?.is_some() {
+            reply.array(2);
+            reply.bulk(key);
+            return pop::pop_up_to(cx, key, end, count.unwrap_or(1), reply);
+        }
+    }
+    reply.null_array();
+    Ok(())
+}
+
+/// The end of a list that a word names.
+pub(super) fn end_of(word: &[u8]) -> Result<End, Fault> {
+    if word.eq_ignore_ascii_case(b"left") {
+        Ok(End::Front)
+    } else if word.eq_ignore_ascii_case(b"right") {
+        Ok(End::Back)
+    } else {
+        Err(Fault::Syntax)
+    }
+}
+
+/// A number above 0.
+pub(super) fn positive(word: &[u8]) -> Option<usize> {
+    number::parse_integer(word).and_then(|number| usize::try_from(number).ok()).filter(|&number| number > 0)
+}

@@ -31,6 +31,67 @@ pub(crate) struct Pattern {
     elements: Vec<Element>,
     classes: Vec<[bool; 256]>,
     fold_case: bool,
+    /// The same, if it is stars and plain bytes only, as most are.
+    plain: Option<Plain>,
+}
+
+/// Plain bytes with stars between them: `user:*`, `*:cart:*`.
+#[derive(Clone, Debug)]
+struct Plain {
+    /// Before the first star; everything, if there is none.
+    prefix: Vec<u8>,
+    /// Between stars.
+    middle: Vec<Vec<u8>>,
+    /// Behind the last star, if there is one.
+    suffix: Option<Vec<u8>>,
+}
+
+impl Plain {
+    fn of(elements: &[Element], fold_case: bool) -> Option<Plain> {
+        let mut runs = vec![Vec::new()];
+        for element in elements {
+            match (element, runs.last_mut()) {
+                (Element::Stars, _) => runs.push(Vec::new()),
+                (Element::Literal(byte), Some(run)) if !fold_case => run.push(*byte),
+                _ => return None,
+            }
+        }
+        let suffix = if runs.len() > 1 { runs.pop() } else { None };
+        let prefix = runs.remove(0);
+        Some(Plain { prefix, middle: runs, suffix })
+    }
+
+    fn matches(&self, text: &[u8]) -> bool {
+        if text.len() < self.prefix.len() || !are_equal(&text[..self.prefix.len()], &self.prefix) {
+            return false;
+        }
+        let mut rest = &text[self.prefix.len()..];
+        let Some(suffix) = &self.suffix else { return rest.is_empty() };
+        let Some(end) = rest.len().checked_sub(suffix.len()) else { return false };
+        if !are_equal(&rest[end..], suffix) {
+            return false;
+        }
+        rest = &rest[..end];
+        // The first place that fits leaves the most for what follows.
+        for run in &self.middle {
+            let Some(at) = find(rest, run) else { return false };
+            rest = &rest[at + run.len()..];
+        }
+        true
+    }
+}
+
+/// Whether two slices of one length are equal. By hand: they are short, and often empty, for which `memcmp` reads an address that is none; the
+/// processor then takes longer to find out that it need not than all the rest of a match takes.
+#[inline]
+fn are_equal(one: &[u8], other: &[u8]) -> bool {
+    one.iter().zip(other).all(|(one, other)| one == other)
+}
+
+fn find(text: &[u8], run: &[u8]) -> Option<usize> {
+    let Some((first, others)) = run.split_first() else { return Some(0) };
+    let last = text.len().checked_sub(run.len())?;
+    (0..=last).find(|&at| text[at] == *first && are_equal(&text[at + 1..at + run.len()], others))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,10 +135,14 @@ impl Pattern {
             elements.push(element);
             rest = &rest[taken..];
         }
-        Pattern { elements, classes, fold_case }
+        let plain = Plain::of(&elements, fold_case);
+        Pattern { elements, classes, fold_case, plain }
     }
 
     pub(crate) fn matches(&self, text: &[u8]) -> bool {
+        if let Some(plain) = &self.plain {
+            return plain.matches(text);
+        }
         let stars = |from: usize| from + usize::from(self.elements.get(from) == Some(&Element::Stars));
         let step = |at: usize, byte: u8| {
             let hit = match self.elements[at] {

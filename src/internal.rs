@@ -147,6 +147,18 @@ impl InProcess {
         }
     }
 
+    /// Removes what is due, at most `budget` keys and members of each shard, as a shard's timer does. Returns how many.
+    pub fn sweep(&mut self, budget: usize) -> usize {
+        let now = UnixMillis(self.now_ms);
+        self.shards.iter_mut().map(|shard| shard.sweep(now, budget)).sum()
+    }
+
+    /// When the first shard's timer would go off.
+    #[must_use]
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        self.shards.iter().filter_map(Shard::next_deadline).map(|deadline| deadline.0).min()
+    }
+
     /// The names of every command and subcommand.
     #[must_use]
     pub fn names(&self) -> Vec<&'static str> {

@@ -26,3 +26,19 @@ pub(crate) fn element_or_null(found: Option<Element<'_>>, reply: &mut Reply<'_>)
 pub(crate) fn count(count: usize, reply: &mut Reply<'_>) {
     reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
 }
+
+/// Elements after which the rest of a long reply is guessed.
+const FORESEEN_FROM: usize = 256;
+
+/// Writes `count` elements, each by `write`. When some of a long reply are written, room is made for the others at once.
+#[inline]
+pub(crate) fn each<T>(elements: impl Iterator<Item = T>, count: usize, reply: &mut Reply<'_>, mut write: impl FnMut(T, &mut Reply<'_>)) {
+    if count <= 2 * FORESEEN_FROM {
+        return elements.for_each(|element| write(element, reply));
+    }
+    let mark = reply.mark();
+    let mut elements = elements;
+    elements.by_ref().take(FORESEEN_FROM).for_each(|element| write(element, reply));
+    reply.foresee(mark, FORESEEN_FROM, count - FORESEEN_FROM);
+    elements.for_each(|element| write(element, reply));
+}

@@ -122,6 +122,14 @@ impl<'a> Cx<'a> {
         data.find(hash, key).is_some()
     }
 
+    /// Bytes allocated for a key: its entry, what that holds, and its share of the tables. Neither counted nor touched.
+    pub(crate) fn weigh(&mut self, key: &[u8]) -> Option<usize> {
+        self.drop_if_due(self.database, key);
+        let (hash, data) = locate(&mut self.reach, self.database, key);
+        let own = data.find(hash, key)?.heap_bytes();
+        Some(own + data.table_bytes() / data.len().max(1))
+    }
+
     /// The string at a key.
     #[inline]
     pub(crate) fn read_text(&mut self, key: &[u8]) -> Result<Option<Text<'_>>, Fault> {
@@ -234,6 +242,14 @@ impl<'a> Cx<'a> {
         data.set_stamp(stamp);
         if let Some(old) = data.insert(hash, key, value, deadline) {
             self.effects.discard(old);
+        }
+    }
+
+    /// Lets OBJECT ENCODING call a short string raw, which says that it was changed in place once: copies and renamed keys stay so.
+    pub(crate) fn mark_raw(&mut self, database: usize, key: &[u8]) {
+        let (hash, data) = locate(&mut self.reach, database, key);
+        if let Some(mut entry) = data.find_mut(hash, key) {
+            entry.text_mut(0);
         }
     }
 
@@ -352,7 +368,8 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Lazy expiry: removes the key if its deadline has passed. Costs one comparison while nothing in the database is due.
+    /// Lazy expiry: removes the key if its deadline has passed, else the members of it whose deadline has. Whoever gets a collection from
+    /// here sees none that is due. Costs one comparison while nothing in the database is.
     #[inline]
     fn drop_if_due(&mut self, database: usize, key: &[u8]) {
         let keyspace = self.reach.of(key);
@@ -365,8 +382,13 @@ impl<'a> Cx<'a> {
     fn drop_due(&mut self, database: usize, key: &[u8]) {
         let now = self.now;
         let (hash, data) = locate(&mut self.reach, database, key);
-        let due = data.find(hash, key).is_some_and(|entry| entry.is_due(now));
-        if due && let Some((value, _)) = data.remove(hash, key) {
+        let Some(entry) = data.find(hash, key) else { return };
+        if !entry.is_due(now) {
+            if entry.member_deadline().is_some_and(|earliest| earliest < now) {
+                self.effects.expired_members += data.drop_due_members(hash, key, now) as u64;
+                self.reach.of(key).watches_mut().touch(database, key);
+            }
+        } else if let Some((value, _)) = data.remove(hash, key) {
             self.effects.expired += 1;
             self.effects.discard(value);
             self.reach.of(key).watches_mut().touch(database, key);

@@ -16,6 +16,8 @@ pub(crate) struct Effects {
     pub(crate) misses: u64,
     /// Keys that were found past their deadline.
     pub(crate) expired: u64,
+    /// Members that were found past their deadline, in keys that were not.
+    pub(crate) expired_members: u64,
     /// Error replies by their code word, for INFO errorstats.
     pub(crate) errors: BTreeMap<Box<str>, u64>,
     /// Values whose freeing would hold up other keys; the reclaimer takes them.
@@ -56,6 +58,7 @@ impl Effects {
         self.hits += other.hits;
         self.misses += other.misses;
         self.expired += other.expired;
+        self.expired_members += other.expired_members;
         for (code, count) in other.errors {
             *self.errors.entry(code).or_default() += count;
         }

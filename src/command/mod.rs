@@ -5,12 +5,16 @@
 
 mod answer;
 mod args;
+mod bitmap;
 mod context;
 mod effects;
 mod fault;
+mod geo;
 mod hash;
+mod hyperloglog;
 mod keys;
 mod list;
+mod members;
 mod reach;
 mod set;
 mod sort;
@@ -34,8 +38,20 @@ pub(crate) use crate::store::types::Thresholds;
 use crate::resp::Reply;
 
 /// Every family of data commands. The registry of the session is filled from this list and from the session's own tables.
-pub(crate) static FAMILIES: &[&[Row]] =
-    &[keys::TABLE, sort::TABLE, string::TABLE, list::TABLE, set::TABLE, hash::TABLE, zset::TABLE, stream::TABLE];
+pub(crate) static FAMILIES: &[&[Row]] = &[
+    keys::TABLE,
+    sort::TABLE,
+    string::TABLE,
+    list::TABLE,
+    set::TABLE,
+    hash::TABLE,
+    zset::TABLE,
+    geo::TABLE,
+    members::TABLE,
+    stream::TABLE,
+    bitmap::TABLE,
+    hyperloglog::TABLE,
+];
 
 /// Runs one row. The one place where a row is called: by shards, by borrowers, later by scripts.
 ///

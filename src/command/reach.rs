@@ -11,6 +11,8 @@ pub(crate) struct Limits {
     pub(crate) thresholds: Thresholds,
     /// proto-max-bulk-len: the longest string a command may make, in bytes.
     pub(crate) string_bytes_max: usize,
+    /// hll-sparse-max-bytes: how long the sparse form of a HyperLogLog may become, its header included.
+    pub(crate) hll_sparse_bytes: usize,
     /// Whether entries keep access frequency (an LFU policy) instead of access time.
     pub(crate) frequency: bool,
     /// lfu-log-factor
@@ -28,6 +30,7 @@ impl Default for Limits {
         Limits {
             thresholds: Thresholds::default(),
             string_bytes_max: 512 << 20,
+            hll_sparse_bytes: 3000,
             frequency: false,
             lfu_log_factor: 10,
             lfu_decay_minutes: 1,

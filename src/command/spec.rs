@@ -99,6 +99,8 @@ pub(crate) enum Find {
     Counted { step: usize },
     /// COMMAND cannot say. `at` finds the word of a call that is one, if any is; without it the keys are not among the words at all.
     Unknown { at: Option<fn(&Args<'_>) -> Option<usize>> },
+    /// The key follows this word, wherever from `begin` on it stands.
+    Behind { word: &'static str },
 }
 
 impl KeySpec {
@@ -113,6 +115,11 @@ impl KeySpec {
 
     pub(crate) const fn counted(begin: usize, step: usize, access: Access) -> KeySpec {
         KeySpec { begin, find: Find::Counted { step }, access }
+    }
+
+    /// The word behind `word`, which is looked for from `begin` on (GEORADIUS .. STORE key).
+    pub(crate) const fn behind(word: &'static str, begin: usize, access: Access) -> KeySpec {
+        KeySpec { begin, find: Find::Behind { word }, access }
     }
 }
 
@@ -480,6 +487,12 @@ pub(crate) fn keys_of(spec: &Spec, args: &Args<'_>, mut visit: impl FnMut(usize,
                 if let Some(at) = at.and_then(|at| at(args)) {
                     visit(at, keys.access);
                 }
+                continue;
+            }
+            // Every time it is said: the command takes the last, and must find borrowed whatever it takes.
+            Find::Behind { word } => {
+                let said = (keys.begin..args.len().saturating_sub(1)).filter(|&at| args.get(at).eq_ignore_ascii_case(word.as_bytes()));
+                said.for_each(|at| visit(at + 1, keys.access));
                 continue;
             }
         };

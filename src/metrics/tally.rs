@@ -10,6 +10,8 @@ pub(crate) struct Tally {
     pub(crate) hits: u64,
     pub(crate) misses: u64,
     pub(crate) expired: u64,
+    /// Members removed because their own deadline had passed.
+    pub(crate) expired_members: u64,
     /// By database number.
     pub(crate) databases: Vec<DatabaseTally>,
     /// By the row's number in the registry.
@@ -106,6 +108,7 @@ impl Tally {
         self.hits += other.hits;
         self.misses += other.misses;
         self.expired += other.expired;
+        self.expired_members += other.expired_members;
         self.databases.resize(self.databases.len().max(other.databases.len()), DatabaseTally::default());
         for (sum, more) in self.databases.iter_mut().zip(&other.databases) {
             let volatile = sum.volatile + more.volatile;

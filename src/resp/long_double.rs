@@ -49,6 +49,34 @@ pub fn add_long_double(a: &[u8], b: &[u8]) -> Result<String, FloatFault> {
 }
 
 impl LongDouble {
+    pub const ZERO: LongDouble = LongDouble { negative: false, size: Size::Finite { mantissa: 0, exponent: 0 } };
+    /// The largest finite one.
+    pub const MAX: LongDouble = LongDouble { negative: false, size: Size::Finite { mantissa: u64::MAX, exponent: EXPONENT_MAX } };
+
+    /// The same with the other sign.
+    #[must_use]
+    pub fn negated(self) -> LongDouble {
+        LongDouble { negative: !self.negative, ..self }
+    }
+
+    /// Whether it is less than another.
+    #[must_use]
+    pub fn is_less(self, other: LongDouble) -> bool {
+        let class = |number: LongDouble| match (number.is_finite(), number.negative) {
+            (true, _) => 0,
+            (false, true) => -1,
+            (false, false) => 1,
+        };
+        if class(self) != 0 || class(other) != 0 {
+            return class(self) < class(other);
+        }
+        match self.add(other.negated()) {
+            Some(difference) => difference.negative && !difference.is_zero(),
+            // So far apart that their signs differ.
+            None => self.negative,
+        }
+    }
+
     /// Reads what C's `strtold` reads whole; refuses blanks before it, NaN, what is too large, and what is not zero but too small.
     pub fn parse(text: &[u8]) -> Option<LongDouble> {
         if text.len() > TEXT_BYTES_MAX {
@@ -351,6 +379,20 @@ mod tests {
             Err(FloatFault::NotFloat) => "not a float".to_owned(),
             Err(FloatFault::NanOrInfinity) => "nan or infinity".to_owned(),
         }
+    }
+
+    #[test]
+    fn numbers_are_in_order() {
+        let texts = ["-inf", "-1e4932", "-2.5", "-1e-4940", "0", "1e-4940", "0.1", "0.10000000000000000001", "3", "1e4932", "inf"];
+        let mut numbers: Vec<LongDouble> = texts.iter().map(|text| LongDouble::parse(text.as_bytes()).unwrap()).collect();
+        numbers.insert(1, LongDouble::MAX.negated());
+        numbers.insert(numbers.len() - 1, LongDouble::MAX);
+        for (at, one) in numbers.iter().enumerate() {
+            for (place, other) in numbers.iter().enumerate() {
+                assert_eq!(one.is_less(*other), at < place, "{} and {}", one.format(), other.format());
+            }
+        }
+        assert!(!LongDouble::ZERO.is_less(LongDouble::ZERO.negated()) && !LongDouble::ZERO.negated().is_less(LongDouble::ZERO));
     }
 
     /// Every answer is one of Redis 7.0.15 on x86-64 to INCRBYFLOAT.

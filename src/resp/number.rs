@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::request::hex_digit;
 
-pub use super::long_double::{FloatFault, add_long_double};
+pub use super::long_double::{FloatFault, LongDouble, add_long_double};
 
 /// Room for every text that [`format_double`] makes: a sign, 17 digits, a point and `e-308` take 24.
 pub const DOUBLE_BYTES_MAX: usize = 32;

@@ -18,10 +18,15 @@ pub struct Later {
     kind: u8,
     /// How many values one element is: 2 for a pair of a map that is written as an array.
     values: usize,
+    /// How many digits there is room for.
+    digits: usize,
 }
 
 /// The most bytes that a header takes: a sign that says what follows, 20 digits, a line end.
 const HEADER_BYTES_MAX: usize = 23;
+
+/// What [`Reply::foresee`] may set aside: few replies are longer, and a wrong guess is no more than this.
+const FORESEEN_BYTES_MAX: usize = 64 << 20;
 
 impl<'a> Reply<'a> {
     #[inline]
@@ -49,6 +54,13 @@ impl<'a> Reply<'a> {
     /// Takes back all that was written since `mark`.
     pub fn rewind(&mut self, mark: usize) {
         self.out.truncate(mark);
+    }
+
+    /// Makes room for `left` more elements like the `written` ones behind `mark`, so that a long reply is not moved each time it doubles.
+    /// Only a guess: it is bounded, and without memory for it the reply grows as it comes.
+    pub fn foresee(&mut self, mark: usize, written: usize, left: usize) {
+        let mean = (self.out.len() - mark) / written.max(1) + 1;
+        let _ = self.out.try_reserve(mean.saturating_mul(left).min(FORESEEN_BYTES_MAX));
     }
 
     #[inline]
@@ -197,6 +209,13 @@ impl<'a> Reply<'a> {
         self.later(b'*', 1)
     }
 
+    /// As [`Reply::array_later`], where the length is likely to have as many digits as this number.
+    pub fn array_of_about(&mut self, count: usize) -> Later {
+        let place = self.mark();
+        self.length(b'*', count);
+        Later { place, kind: b'*', values: 1, digits: self.mark() - place - 3 }
+    }
+
     /// As [`Reply::array_later`], for a map: closed with its number of pairs.
     pub fn map_later(&mut self) -> Later {
         match self.protocol {
@@ -213,20 +232,26 @@ impl<'a> Reply<'a> {
     /// Fills in the length of what was begun.
     pub fn close(&mut self, later: Later, count: usize) {
         let count = count * later.values;
-        if let (Ok(digit @ 0..=9), Some(place)) = (u8::try_from(count), self.out.get_mut(later.place + 1)) {
+        if let (1, Ok(digit @ 0..=9), Some(place)) = (later.digits, u8::try_from(count), self.out.get_mut(later.place + 1)) {
             *place = b'0' + digit;
             return;
         }
-        // More than one digit: the elements move up. Twice the copying of a long reply, but nothing for a short one.
         let mut header = Vec::with_capacity(HEADER_BYTES_MAX);
         Reply::new(&mut header, self.protocol).length(later.kind, count);
-        self.out.splice(later.place..later.place + 4, header);
+        let end = later.place + later.digits + 3;
+        match self.out.get_mut(later.place..end) {
+            Some(place) if place.len() == header.len() => place.copy_from_slice(&header),
+            // More digits, or fewer: the elements move. Twice the copying of a long reply, but nothing for a short one.
+            _ => {
+                self.out.splice(later.place..end, header);
+            }
+        }
     }
 
     fn later(&mut self, kind: u8, values: usize) -> Later {
         let place = self.mark();
         self.out.extend_from_slice(&[kind, b'0', b'\r', b'\n']);
-        Later { place, kind, values }
+        Later { place, kind, values, digits: 1 }
     }
 
     /// `kind` where the protocol has it, an array where it has not.
@@ -338,6 +363,21 @@ mod tests {
             let body: String = (0..count).map(|index| format!(":1\r\n:{index}\r\n")).collect();
             assert_eq!(written.0, format!("+OK\r\n*12\r\n*{}\r\n{body}*0\r\n", count * 2));
             assert_eq!(written.1, format!("+OK\r\n*12\r\n%{count}\r\n{body}~0\r\n"));
+        }
+    }
+
+    #[test]
+    fn lengths_may_be_guessed() {
+        for (guess, count) in [(0, 0), (7, 5), (9, 10), (10, 9), (123, 456), (1000, 999), (999, 1_000_000), (1_000_000, 0)] {
+            let written = same(|reply| {
+                reply.ok();
+                let array = reply.array_of_about(guess);
+                reply.bulk(b"x");
+                reply.foresee(1, 1, usize::MAX);
+                reply.close(array, count);
+                reply.ok();
+            });
+            assert_eq!(written, format!("+OK\r\n*{count}\r\n$1\r\nx\r\n+OK\r\n"));
         }
     }
 

@@ -244,6 +244,7 @@ impl Board {
         Limits {
             thresholds,
             string_bytes_max: settings.proto_max_bulk_len,
+            hll_sparse_bytes: sizes.hll_sparse_bytes,
             frequency: settings.maxmemory_policy.ends_with("lfu"),
             active_expire: settings.active_expire,
             expire_effort: settings.active_expire_effort,

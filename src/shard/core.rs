@@ -74,7 +74,7 @@ impl Shard {
         tallies.into_iter().for_each(|(id, tally)| count(id, tally));
     }
 
-    /// Removes at most `budget` keys whose deadline has passed. Says how many.
+    /// Removes at most `budget` keys and members whose deadline has passed. Says how many.
     pub(crate) fn sweep(&mut self, now: UnixMillis, budget: usize) -> usize {
         let Some(keyspace) = self.keyspace.as_mut() else { return 0 };
         if !self.limits.active_expire {
@@ -86,14 +86,17 @@ impl Shard {
             let watched = !keyspace.watches().is_empty();
             let mut gone: Vec<Box<[u8]>> = Vec::new();
             let swept = keyspace.database_mut(number).sweep(now, left, &mut |key, value| {
-                effects.discard(value);
+                if let Some(value) = value {
+                    effects.discard(value);
+                }
                 if watched {
                     gone.push(key.into());
                 }
             });
             gone.iter().for_each(|key| keyspace.watches_mut().touch(number, key));
-            self.effects.expired += swept as u64;
-            left -= swept;
+            self.effects.expired += swept.keys as u64;
+            self.effects.expired_members += swept.members as u64;
+            left -= swept.all();
             if left == 0 {
                 break;
             }
@@ -106,7 +109,7 @@ impl Shard {
         self.limits.expire_effort as usize
     }
 
-    /// The earliest deadline of any key, if the sweep shall look for it.
+    /// The earliest deadline of any key or member, if the sweep shall look for it.
     pub(crate) fn next_deadline(&self) -> Option<UnixMillis> {
         let keyspace = self.keyspace.as_ref().filter(|_| self.limits.active_expire)?;
         (0..keyspace.databases()).filter_map(|number| keyspace.database(number).next_deadline()).min()
@@ -128,6 +131,7 @@ impl Shard {
         self.tally.hits += effects.hits;
         self.tally.misses += effects.misses;
         self.tally.expired += effects.expired;
+        self.tally.expired_members += effects.expired_members;
         add_errors(&mut self.tally.errors, &effects.errors);
         self.effects.discarded = effects.discarded;
         let mut tally = self.tally.clone();
@@ -143,7 +147,8 @@ impl Shard {
         let changed = self.tally.changed;
         self.tally = Tally { commands: vec![CommandTally::default(); commands], changed, ..Tally::default() };
         let effects = &mut self.effects;
-        (effects.hits, effects.misses, effects.expired) = (0, 0, 0);
+        (effects.hits, effects.misses) = (0, 0);
+        (effects.expired, effects.expired_members) = (0, 0);
         effects.errors.clear();
     }
 }

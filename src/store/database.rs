@@ -1,10 +1,10 @@
-//! One numbered database: keys to entries, and the deadlines of those that have one.
+//! One numbered database: keys to entries, the deadlines of those that have one, and those of their members.
 //!
 //! Every call takes the key's hash besides the key, since the caller has computed it when the batch arrived, to prefetch. Whether an
 //! entry that is due still exists is the caller's to decide; nothing here reads a clock.
 
 use super::directory::Directory;
-use super::edit::EntryMut;
+use super::edit::{Books, EntryMut};
 use super::entry::{Block, Entry};
 use super::expiry::Deadlines;
 use super::hasher::KeyHasher;
@@ -20,6 +20,28 @@ pub enum Keep {
     At(UnixMillis),
 }
 
+/// What a sweep removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Keys past their deadline, or without a member that is not.
+    pub keys: usize,
+    /// Members past their deadline, of keys that stay.
+    pub members: usize,
+}
+
+impl Swept {
+    fn add(&mut self, other: Swept) {
+        self.keys += other.keys;
+        self.members += other.members;
+    }
+
+    /// How much of a budget that is.
+    #[must_use]
+    pub fn all(self) -> usize {
+        self.keys + self.members
+    }
+}
+
 /// The access bits that entries get when they are written, as the policy of eviction wants them now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {
@@ -32,15 +54,14 @@ pub struct Stamp {
 pub struct Database {
     directory: Directory,
     deadlines: Deadlines,
-    /// Allocated for the entries: their blocks by size class, and what their values own.
-    entry_bytes: usize,
+    books: Books,
     hasher: KeyHasher,
     stamp: Stamp,
 }
 
 impl Database {
     pub(super) fn new(hasher: KeyHasher) -> Database {
-        Database { directory: Directory::new(), deadlines: Deadlines::default(), entry_bytes: 0, hasher, stamp: Stamp::default() }
+        Database { directory: Directory::new(), deadlines: Deadlines::default(), books: Books::default(), hasher, stamp: Stamp::default() }
     }
 
     /// Keys, those included that are due but not yet removed.
@@ -63,7 +84,14 @@ impl Database {
     /// Bytes allocated: entries, values, tables, deadlines.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.entry_bytes.wrapping_add(self.directory.bytes()).wrapping_add(self.deadlines.bytes())
+        self.books.bytes.wrapping_add(self.table_bytes())
+    }
+
+    /// Bytes allocated for tables and deadlines, which all keys share.
+    #[must_use]
+    pub fn table_bytes(&self) -> usize {
+        let deadlines = self.deadlines.bytes().wrapping_add(self.books.members.bytes());
+        self.directory.bytes().wrapping_add(deadlines)
     }
 
     /// The access bits for entries written from now on.
@@ -94,7 +122,7 @@ impl Database {
     pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<EntryMut<'_>> {
         self.check_hash(hash, key);
         let slot = self.directory.find_mut(hash, key)?;
-        Some(EntryMut::new(slot, &mut self.entry_bytes))
+        Some(EntryMut::new(slot, hash, &mut self.books))
     }
 
     /// The entry of a key, which holds what `make` returns if it was not there. One search if it was.
@@ -108,7 +136,7 @@ impl Database {
                 self.directory.segment(hash).find(tag_of(hash), key).expect("the key was added one line above")
             }
         };
-        EntryMut::new(self.directory.segment_mut(hash).slot_mut(place), &mut self.entry_bytes)
+        EntryMut::new(self.directory.segment_mut(hash).slot_mut(place), hash, &mut self.books)
     }
 
     /// Stores a value under a key, whatever was there, and returns that.
@@ -121,7 +149,7 @@ impl Database {
             self.add(hash, key, content, deadline);
             return None;
         };
-        let mut entry = EntryMut::new(slot, &mut self.entry_bytes);
+        let mut entry = EntryMut::new(slot, hash, &mut self.books);
         let before = entry.deadline();
         // A boxed value is handed back as it was; one that lies in the entry is overwritten, so it has to be copied before.
         let inline = match entry.text() {
@@ -156,7 +184,7 @@ impl Database {
             self.add(hash, key, content, deadline);
             return None;
         };
-        let mut entry = EntryMut::new(slot, &mut self.entry_bytes);
+        let mut entry = EntryMut::new(slot, hash, &mut self.books);
         if let Some(access) = stamp.written {
             entry.set_access(access);
         }
@@ -178,7 +206,7 @@ impl Database {
     #[inline(never)]
     fn add(&mut self, hash: u64, key: &[u8], content: Content<'_>, deadline: Option<UnixMillis>) {
         let block = Block::new(key, content, deadline, self.stamp.born);
-        self.entry_bytes = self.entry_bytes.wrapping_add(block.entry().heap_bytes());
+        self.books.add(hash, block.entry());
         self.directory.insert(hash, block, &self.hasher);
         self.deadlines.change(hash, None, deadline);
     }
@@ -188,7 +216,7 @@ impl Database {
         self.check_hash(hash, key);
         let place = self.directory.segment(hash).find(tag_of(hash), key)?;
         let mut block = self.directory.remove(hash, place)?;
-        self.entry_bytes = self.entry_bytes.wrapping_sub(block.entry().heap_bytes());
+        self.books.remove(hash, block.entry());
         let deadline = block.entry().deadline();
         self.deadlines.change(hash, deadline, None);
         Some((block.take(), deadline))
@@ -197,7 +225,7 @@ impl Database {
     /// Gives a key a deadline, or takes it away. False if there is no such key.
     pub fn set_deadline(&mut self, hash: u64, key: &[u8], deadline: Option<UnixMillis>) -> bool {
         let Some(slot) = self.directory.find_mut(hash, key) else { return false };
-        let mut entry = EntryMut::new(slot, &mut self.entry_bytes);
+        let mut entry = EntryMut::new(slot, hash, &mut self.books);
         let before = entry.deadline();
         if before != deadline {
             entry.set_deadline(deadline);
@@ -223,10 +251,14 @@ impl Database {
         self.directory.entries()
     }
 
-    /// The earliest deadline of all keys.
+    /// The earliest deadline of all keys and of all their members.
+    #[inline]
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixMillis> {
-        self.deadlines.next()
+        match (self.deadlines.next(), self.books.members.next()) {
+            (Some(key), Some(member)) => Some(key.min(member)),
+            (key, member) => key.or(member),
+        }
     }
 
     /// The mean of the deadlines of all keys that have one.
@@ -235,21 +267,66 @@ impl Database {
         self.deadlines.mean()
     }
 
-    /// Removes keys that are due, at most `budget` of them, and hands over what they were. Returns how many; fewer than the budget
-    /// means that no more are due.
-    pub fn sweep(&mut self, now: UnixMillis, budget: usize, dropped: &mut dyn FnMut(&[u8], Value)) -> usize {
-        let mut removed = 0;
-        while removed < budget
+    /// Removes keys and members that are due, at most `budget` of both. Shows every key that this changes, with what it held, or with
+    /// nothing where only members left it. Returns how many of each went; fewer than the budget means that no more are due.
+    pub fn sweep(&mut self, now: UnixMillis, budget: usize, changed: &mut dyn FnMut(&[u8], Option<Value>)) -> Swept {
+        let mut swept = Swept::default();
+        while swept.keys < budget
             && let Some((deadline, hash)) = self.deadlines.pop_due(now)
         {
             // More than one only if two keys have the same hash.
             while let Some(mut block) = self.remove_due(hash, deadline) {
                 let value = block.take();
-                dropped(block.entry().key(), value);
-                removed += 1;
+                changed(block.entry().key(), Some(value));
+                swept.keys += 1;
             }
         }
-        removed
+        while swept.keys + swept.members < budget
+            && let Some((deadline, hash)) = self.books.members.first_due(now)
+        {
+            let left = budget - swept.keys - swept.members;
+            swept.add(self.sweep_members(hash, deadline, now, left, changed));
+        }
+        swept
+    }
+
+    /// Removes members that are due from the keys of a hash, the first of whose members is due at `deadline`.
+    fn sweep_members(
+        &mut self,
+        hash: u64,
+        deadline: UnixMillis,
+        now: UnixMillis,
+        budget: usize,
+        changed: &mut dyn FnMut(&[u8], Option<Value>),
+    ) -> Swept {
+        let mut swept = Swept::default();
+        let hasher = &self.hasher;
+        let is_it = |entry: Entry<'_>| entry.member_deadline() == Some(deadline) && hasher.hash(entry.key()) == hash;
+        let Some(place) = self.directory.segment(hash).find_where(tag_of(hash), is_it) else {
+            // Another key of the same hash had the same deadline, and took the item along when it went.
+            self.books.members.forget(deadline, hash);
+            return swept;
+        };
+        let mut entry = EntryMut::new(self.directory.segment_mut(hash).slot_mut(place), hash, &mut self.books);
+        let whole = entry.entry().is_due(now);
+        if !whole {
+            swept.members = entry.drop_due_members(now, budget);
+            changed(entry.key(), None);
+        } else if let Some(mut block) = self.directory.remove(hash, place) {
+            // Nothing of it is left: it goes as one, to be freed where that holds up nobody.
+            self.books.remove(hash, block.entry());
+            let before = block.entry().deadline();
+            self.deadlines.change(hash, before, None);
+            let value = block.take();
+            changed(block.entry().key(), Some(value));
+            swept.keys = 1;
+        }
+        swept
+    }
+
+    /// Removes the members of a key that are due, and returns how many. To be asked only while some members of it are not.
+    pub fn drop_due_members(&mut self, hash: u64, key: &[u8], now: UnixMillis) -> usize {
+        self.find_mut(hash, key).map_or(0, |mut entry| entry.drop_due_members(now, usize::MAX))
     }
 
     fn remove_due(&mut self, hash: u64, deadline: UnixMillis) -> Option<Block> {
@@ -257,7 +334,7 @@ impl Database {
         let is_it = |entry: Entry<'_>| entry.deadline() == Some(deadline) && hasher.hash(entry.key()) == hash;
         let place = self.directory.segment(hash).find_where(tag_of(hash), is_it)?;
         let block = self.directory.remove(hash, place)?;
-        self.entry_bytes = self.entry_bytes.wrapping_sub(block.entry().heap_bytes());
+        self.books.remove(hash, block.entry());
         self.deadlines.removed(deadline);
         Some(block)
     }
@@ -280,9 +357,11 @@ impl Database {
     #[cfg(test)]
     pub(super) fn check(&self) {
         self.directory.check(&self.hasher);
-        assert_eq!(self.entry_bytes, self.iter().map(Entry::heap_bytes).sum::<usize>());
+        assert_eq!(self.books.bytes, self.iter().map(Entry::heap_bytes).sum::<usize>());
         assert_eq!(self.volatile(), self.iter().filter(|entry| entry.deadline().is_some()).count());
-        assert_eq!(self.next_deadline(), self.iter().filter_map(Entry::deadline).min());
+        assert_eq!(self.deadlines.next(), self.iter().filter_map(Entry::deadline).min());
+        assert_eq!(self.books.members.keys(), self.iter().filter(|entry| entry.member_deadline().is_some()).count());
+        assert_eq!(self.books.members.next(), self.iter().filter_map(Entry::member_deadline).min());
     }
 }
 
@@ -355,10 +434,10 @@ mod tests {
         set(&mut keyspace, b"stays", b"v", Keep::Clear);
         let database = keyspace.database_mut(0);
         let mut due = Vec::new();
-        assert_eq!(database.sweep(UnixMillis(50), 20, &mut |key, _| due.push(key.to_vec())), 20);
+        assert_eq!(database.sweep(UnixMillis(50), 20, &mut |key, _| due.push(key.to_vec())).keys, 20);
         assert_eq!(database.next_deadline(), Some(UnixMillis(20)));
         assert_eq!(
-            database.sweep(UnixMillis(50), 1000, &mut |key, _| due.push(key.to_vec())),
+            database.sweep(UnixMillis(50), 1000, &mut |key, _| due.push(key.to_vec())).keys,
             30,
             "the fiftieth is due after its millisecond"
         );

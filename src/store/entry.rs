@@ -147,11 +147,18 @@ impl<'a> Entry<'a> {
         Some(UnixMillis(unsafe { self.head.byte_add(HEADER).cast::<u64>().read() }))
     }
 
-    /// Whether its time is over. As in Redis the deadline's own millisecond still belongs to the key.
+    /// Whether its time is over, or that of all its members. As in Redis the deadline's own millisecond still belongs to the key.
     #[inline]
     #[must_use]
     pub fn is_due(self, now: UnixMillis) -> bool {
-        self.deadline().is_some_and(|deadline| now > deadline)
+        self.deadline().is_some_and(|deadline| now > deadline) || self.boxed().is_some_and(|boxed| boxed.are_all_due(now))
+    }
+
+    /// The earliest deadline of any of its members.
+    #[inline]
+    #[must_use]
+    pub fn member_deadline(self) -> Option<UnixMillis> {
+        self.boxed()?.next_deadline()
     }
 
     #[inline]
@@ -319,6 +326,17 @@ impl<'a> Held<'a> {
         unsafe {
             self.head.as_mut().shape = shape | RAW;
             Some(slice::from_raw_parts_mut(self.head.byte_add(key_at + key_len).cast::<u8>().as_ptr(), len))
+        }
+    }
+
+    /// The bytes of a text, wherever they lie. A number has none.
+    pub(super) fn text_mut(self) -> Option<&'a mut [u8]> {
+        if self.entry().encoded_as() != LARGE_TEXT {
+            return self.inline_text_mut();
+        }
+        match self.boxed_mut() {
+            Some(BoxedMut::Text(text)) => Some(text),
+            _ => None,
         }
     }
 

@@ -24,6 +24,8 @@ mod text;
 pub mod types;
 mod value;
 mod watches;
+#[cfg(test)]
+mod weights;
 
 pub use database::{Database, Keep, Stamp};
 pub use edit::{EntryMut, Guard};

@@ -17,6 +17,8 @@ use super::memory::size_class;
 pub(super) const BUCKET_SLOTS: usize = 8;
 /// A full table of this many buckets is split rather than enlarged.
 pub(super) const BUCKETS_MAX: usize = 128;
+/// How many slots ahead of the one that is handed out a walk asks the memory for: about as many as a core can wait for at once.
+const ENTRIES_AHEAD: usize = 16;
 /// 48 bits of address are what user space has on x86-64 and aarch64; `Slot::new` checks it.
 const ADDRESS_BITS: u32 = 48;
 const ADDRESS_MASK: usize = (1 << ADDRESS_BITS) - 1;
@@ -357,8 +359,16 @@ impl Segment {
         table.into_iter().flat_map(|bucket| bucket.0).filter(|slot| !slot.is_empty())
     }
 
+    /// All entries, in the order of the table. They lie all over the memory: each is asked for some turns before it is handed out.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.table.iter().flat_map(|bucket| &bucket.0).filter_map(Slot::entry)
+        let slots = || self.table.iter().flat_map(|bucket| &bucket.0);
+        let ahead = slots().skip(ENTRIES_AHEAD).map(Some).chain(std::iter::repeat(None));
+        slots().zip(ahead).filter_map(|(slot, ahead)| {
+            if let Some(ahead) = ahead {
+                ahead.prefetch();
+            }
+            slot.entry()
+        })
     }
 
     /// The entry in some slot of the table, if there is one.
@@ -422,8 +432,9 @@ impl Segment {
     }
 }
 
+/// Asks the processor for the line of the cache that begins there, or that holds this place. A hint: reads nothing.
 #[inline]
-fn prefetch<T>(line: *const T) {
+pub(super) fn prefetch<T>(line: *const T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

@@ -3,7 +3,8 @@
 use std::any::Any;
 
 use super::memory::size_class;
-use super::types::{Hash, List, Set, SortedSet, Stream};
+use super::types::{Hash, List, Perishable, Set, SortedSet, Stream};
+use crate::time::UnixMillis;
 
 /// What TYPE answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +145,27 @@ impl<'a> Boxed<'a> {
         collection.downcast_ref()
     }
 
+    /// The earliest deadline of any of its members.
+    #[inline]
+    pub(super) fn next_deadline(self) -> Option<UnixMillis> {
+        match self {
+            Boxed::Set(set) => set.earliest(),
+            Boxed::SortedSet(set) => set.earliest(),
+            Boxed::Hash(hash) => hash.earliest(),
+            Boxed::Text(_) | Boxed::List(_) | Boxed::Stream(_) => None,
+        }
+    }
+
+    /// Whether the deadlines of all its members have passed.
+    pub(super) fn are_all_due(self, now: UnixMillis) -> bool {
+        match self {
+            Boxed::Set(set) => set.are_all_due(now),
+            Boxed::SortedSet(set) => set.are_all_due(now),
+            Boxed::Hash(hash) => hash.are_all_due(now),
+            Boxed::Text(_) | Boxed::List(_) | Boxed::Stream(_) => false,
+        }
+    }
+
     pub(super) fn encoding(self) -> &'static str {
         match self {
             Boxed::Text(_) => "raw",
@@ -212,6 +234,12 @@ pub trait Typed: Sized + 'static {
     fn into_value(self: Box<Self>) -> Value;
     fn heap_bytes(&self) -> usize;
     fn is_empty(&self) -> bool;
+
+    /// The earliest deadline of any of its members.
+    #[inline]
+    fn next_deadline(&self) -> Option<UnixMillis> {
+        None
+    }
 }
 
 /// The longest text kept inside the entry; a longer one is a `Vec` of its own, which can grow without its key.

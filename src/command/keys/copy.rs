@@ -19,9 +19,12 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
     if source == target && database == cx.database {
         return Err(Fault::SameObject);
     }
-    let copied = match cx.read(source).map(|entry| (entry.duplicate(), entry.deadline())) {
-        Some((value, deadline)) if replace || !cx.exists(database, target) => {
+    let copied = match cx.read(source).map(|entry| (entry.duplicate(), entry.deadline(), entry.encoding() == "raw")) {
+        Some((value, deadline, is_raw)) if replace || !cx.exists(database, target) => {
             cx.put_in(database, target, value, deadline);
+            if is_raw {
+                cx.mark_raw(database, target);
+            }
             true
         }
         _ => false,
@@ -37,10 +40,14 @@ pub(super) fn relocate(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) 
     if source == target {
         return Err(Fault::SameObject);
     }
+    let is_raw = cx.write(key).is_some_and(|entry| entry.encoding() == "raw");
     let moved = !cx.exists(target, key)
         && match cx.take_in(source, key) {
             Some((value, deadline)) => {
                 cx.put_in(target, key, value, deadline);
+                if is_raw {
+                    cx.mark_raw(target, key);
+                }
                 true
             }
             None => false,

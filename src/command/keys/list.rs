@@ -9,18 +9,27 @@ pub(super) fn kind(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     Ok(())
 }
 
+/// Keys after which the rest of the reply is guessed: as many of those to come match.
+const FORESEEN_FROM: usize = 1000;
+
 pub(super) fn keys(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let pattern = Some(args.get(1)).filter(|&pattern| pattern != b"*").map(|pattern| Pattern::new(pattern, false));
     let (now, database) = (cx.now, cx.database);
-    let array = reply.array_later();
-    let mut found = 0;
+    let (mut found, mut looked_at) = (0, 0);
+    let all: usize = cx.every().map(|keyspace| keyspace.database(database).len()).sum();
+    let array = reply.array_of_about(all);
+    let mark = reply.mark();
     for keyspace in cx.every() {
-        for entry in keyspace.database(database).iter() {
+        keyspace.database(database).iter().for_each(|entry| {
             if !entry.is_due(now) && pattern.as_ref().is_none_or(|pattern| pattern.matches(entry.key())) {
                 reply.bulk(entry.key());
                 found += 1;
             }
-        }
+            looked_at += 1;
+            if looked_at == FORESEEN_FROM {
+                reply.foresee(mark, FORESEEN_FROM, all.saturating_sub(FORESEEN_FROM));
+            }
+        });
     }
     reply.close(array, found);
     Ok(())

@@ -6,6 +6,7 @@ mod del;
 mod expire;
 mod flush;
 mod list;
+mod memory;
 mod object;
 mod rename;
 mod scan;
@@ -238,6 +239,13 @@ pub(crate) static TABLE: &[Row] =
             "Answers how many share a value, which here is always one.",
             "O(1)",
             "key",
+        ),
+        spec::read("memory|usage", Arity::at_least(3), SECOND, memory::usage).doc(
+            "server",
+            "4.0.0",
+            "Answers how many bytes a key takes with all that it holds.",
+            "O(1)",
+            "key [SAMPLES count]",
         ),
         debug::OBJECT,
         debug::PANIC,

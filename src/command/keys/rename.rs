@@ -30,8 +30,12 @@ pub(super) fn renamenx(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) 
 }
 
 fn rename(cx: &mut Cx<'_>, source: &[u8], target: &[u8]) -> Result<(), Fault> {
+    let is_raw = cx.write(source).is_some_and(|entry| entry.encoding() == "raw");
     let (value, deadline) = cx.take_in(cx.database, source).ok_or(Fault::NoSuchKey)?;
     cx.put(target, value, deadline);
+    if is_raw {
+        cx.mark_raw(cx.database, target);
+    }
     cx.changed(1);
     Ok(())
 }

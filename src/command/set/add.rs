@@ -1,8 +1,8 @@
-//! SADD key member [member ...]: members that are there already do not count.
+//! SADD key member [member ...]: members that are there already do not count; they lose their deadline, as fields do that HSET writes.
 
 use crate::command::{Args, Cx, Fault, answer};
 use crate::resp::Reply;
-use crate::store::types::Set;
+use crate::store::types::{Mortals, Perishable, Set};
 
 pub(super) fn sadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let thresholds = cx.thresholds();
@@ -11,9 +11,11 @@ pub(super) fn sadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     if words.len() > 1 || set.is_empty() {
         set.expect(args.get(2), words.len(), thresholds);
     }
+    let mortals = set.mortals().map_or(0, Mortals::len);
     let added = words.filter(|member| set.add(member, thresholds)).count();
+    let persisted = mortals - set.mortals().map_or(0, Mortals::len);
     drop(set);
-    cx.changed(added as u64);
+    cx.changed((added + persisted) as u64);
     answer::count(added, reply);
     Ok(())
 }

@@ -10,7 +10,7 @@ pub(super) fn smembers(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) 
         return Ok(());
     };
     reply.set(set.len());
-    set.iter().for_each(|member| answer::element(member, reply));
+    answer::each(set.iter(), set.len(), reply, answer::element);
     Ok(())
 }
 

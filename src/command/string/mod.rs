@@ -1,15 +1,17 @@
 //! Commands on strings: the table of the family, and how a string is answered.
 
-mod delifeq;
+mod delex;
 mod get;
 mod incr;
+mod increx;
 mod lcs;
 mod mset;
 mod options;
 mod range;
 mod set;
+mod test;
 
-use crate::command::{Access, Arity, Categories, Cx, Fault, Flags, Join, KeySpec, Row, Spread, spec};
+use crate::command::{Access, Arity, Categories, Flags, Join, KeySpec, Row, Spread, spec};
 use crate::resp::Reply;
 use crate::store::Text;
 
@@ -38,7 +40,7 @@ pub(crate) static TABLE: &[Row] = &[
         "1.0.0",
         "Stores a string under a key, whatever it held before.",
         "O(1)",
-        "key value [NX | XX | IFEQ comparison-value] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+        "key value [NX | XX | IFEQ comparison-value | IFNE comparison-value | IFDEQ comparison-digest | IFDNE comparison-digest] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
     ),
     write("setnx", Arity::exactly(3), &[KeySpec::at(1, Access::OW.and(Access::INSERT))], set::setnx)
         .denyoom()
@@ -105,12 +107,26 @@ pub(crate) static TABLE: &[Row] = &[
             "O(N) for N keys",
             "numkeys key value [key value ...] [NX | XX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
         ),
-    write("delifeq", Arity::exactly(3), &[KeySpec::at(1, Access::RM.and(Access::ACCESS).and(Access::DELETE))], delifeq::run).doc(
+    write("delifeq", Arity::exactly(3), &[KeySpec::at(1, Access::RM.and(Access::ACCESS).and(Access::DELETE))], delex::delifeq).doc(
         "string",
         "9.0.0",
         "Removes a key if it holds this string.",
         "O(N) for a string of N bytes",
         "key value",
+    ),
+    write("delex", Arity::at_least(2), &[KeySpec::at(1, Access::RW.and(Access::DELETE).and(Access::VARIABLE))], delex::run).fast().doc(
+        "string",
+        "8.4.0",
+        "Removes a key, if asked only on condition of what its string is.",
+        "O(1) without a digest, O(N) with one of a string of N bytes",
+        "key [IFEQ comparison-value | IFNE comparison-value | IFDEQ comparison-digest | IFDNE comparison-digest]",
+    ),
+    read("digest", Arity::exactly(2), READ, test::digest).fast().doc(
+        "string",
+        "8.4.0",
+        "Answers the XXH3 hash of a string as sixteen hexadecimal digits.",
+        "O(N) for a string of N bytes",
+        "key",
     ),
     write("append", Arity::exactly(3), &[KeySpec::at(1, Access::RW.and(Access::INSERT))], range::append).denyoom().fast().doc(
         "string",
@@ -182,6 +198,13 @@ pub(crate) static TABLE: &[Row] = &[
         "O(1)",
         "key increment-by-float",
     ),
+    write("increx", Arity::at_least(2), CHANGE, increx::run).denyoom().fast().doc(
+        "string",
+        "8.8.0",
+        "Adds a number to that at a key, within bounds if there are any, and sets when the key expires.",
+        "O(1)",
+        "key [BYFLOAT increment | BYINT increment] [LBOUND lowerbound] [UBOUND upperbound] [SATURATE] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST] [ENX]",
+    ),
     read(
         "lcs",
         Arity::at_least(3),
@@ -211,13 +234,5 @@ fn answer_text(text: Text<'_>, reply: &mut Reply<'_>) {
     match text {
         Text::Bytes(bytes) => reply.bulk(bytes),
         Text::Integer(number) => reply.bulk_integer(number),
-    }
-}
-
-/// Whether a key holds exactly this string; a missing key does not.
-fn equals(cx: &mut Cx<'_>, key: &[u8], expected: &[u8]) -> Result<bool, Fault> {
-    match cx.write(key) {
-        None => Ok(false),
-        Some(entry) => Ok(entry.text().ok_or(Fault::WrongType)?.bytes(&mut [0; 20]) == expected),
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn msetex(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     let holds = match condition {
         Condition::Missing => pairs.all(|(key, _)| !cx.exists(database, key)),
         Condition::Present => pairs.all(|(key, _)| cx.exists(database, key)),
-        Condition::Always | Condition::Equals(_) => true,
+        Condition::Always | Condition::Text(_) => true,
     };
     if holds {
         for (key, value) in args.pairs(2).take(count) {

@@ -1,5 +1,8 @@
 //! The options that SET, GETEX, MSETEX and their kin share: until when a string lives, and on what condition it is written.
 
+use std::mem::discriminant;
+
+use super::test::Test;
 use crate::command::{Fault, Options};
 use crate::resp::number;
 use crate::store::Keep;
@@ -94,8 +97,8 @@ pub(super) enum Condition<'a> {
     Missing,
     /// XX
     Present,
-    /// IFEQ
-    Equals(&'a [u8]),
+    /// IFEQ and kin
+    Text(Test<'a>),
 }
 
 impl<'a> Condition<'a> {
@@ -113,7 +116,10 @@ impl<'a> Condition<'a> {
 
     /// Adds a condition to what was said before, which must be nothing or the same kind.
     pub(super) fn and(self, said: Condition<'a>) -> Result<Condition<'a>, Fault> {
-        let alike = std::mem::discriminant(&self) == std::mem::discriminant(&said);
+        let alike = match (self, said) {
+            (Condition::Text(one), Condition::Text(other)) => discriminant(&one) == discriminant(&other),
+            _ => discriminant(&self) == discriminant(&said),
+        };
         if self == Condition::Always || alike { Ok(said) } else { Err(Fault::Syntax) }
     }
 }

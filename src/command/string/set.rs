@@ -1,7 +1,8 @@
 //! SET and its older forms SETNX, SETEX, PSETEX and GETSET: a string under a key, whatever was there before.
 
+use super::answer;
 use super::options::{Condition, Lifetime, Measure};
-use super::{answer, equals};
+use super::test::Test;
 use crate::command::{Args, Cx, Fault};
 use crate::resp::Reply;
 use crate::store::Keep;
@@ -26,8 +27,8 @@ fn with_options(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Resu
             condition = said;
         } else if word.eq_ignore_ascii_case(b"get") {
             old = true;
-        } else if word.eq_ignore_ascii_case(b"ifeq") {
-            condition = condition.and(Condition::Equals(options.operand()?))?;
+        } else if let Some(test) = Test::option(word, &mut options)? {
+            condition = condition.and(Condition::Text(test))?;
         } else {
             lifetime = lifetime.option(word, &mut options)?.filter(|&said| said != Lifetime::Persist).ok_or(Fault::Syntax)?;
         }
@@ -41,7 +42,7 @@ fn with_options(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Resu
         Condition::Always => true,
         Condition::Missing => !cx.exists(database, key),
         Condition::Present => cx.exists(database, key),
-        Condition::Equals(expected) => equals(cx, key, expected)?,
+        Condition::Text(test) => test.passes_at(cx, key)?,
     };
     if holds {
         cx.set_text(key, value, keep);

@@ -1,10 +1,11 @@
-//! ZADD: members get scores, on the conditions that the options say.
+//! ZADD: members get scores, on the conditions that the options say. A member that is written loses its deadline, unless by INCR.
+//! And ZINCRBY, which is ZADD INCR with the words in another order.
 
 use crate::command::{Args, Cx, Fault, answer};
 use crate::resp::{Reply, number};
 use crate::store::Guard;
-use crate::store::types::SortedSet;
 use crate::store::types::zset::{Outcome, Score};
+use crate::store::types::{Perishable, SortedSet};
 
 const XX_AND_NX: &str = "ERR XX and NX options at the same time are not compatible";
 const GT_LT_AND_NX: &str = "ERR GT, LT, and/or NX options at the same time are not compatible";
@@ -12,11 +13,11 @@ const INCR_OF_MANY: &str = "ERR INCR option supports a single increment-element 
 
 /// What stands before the first score.
 #[derive(Clone, Copy, Debug, Default)]
-struct Options {
+pub(in crate::command) struct Options {
     /// NX: only members that are not there.
-    missing: bool,
+    pub(in crate::command) missing: bool,
     /// XX: only members that are there.
-    present: bool,
+    pub(in crate::command) present: bool,
     /// GT: only to a higher score. New members are added all the same.
     greater: bool,
     /// LT: only to a lower score. As above.
@@ -29,7 +30,7 @@ struct Options {
 
 impl Options {
     /// Takes `word`, if it is one of them.
-    fn take(&mut self, word: &[u8]) -> bool {
+    pub(in crate::command) fn take(&mut self, word: &[u8]) -> bool {
         let flag = match word.len() {
             2 if word.eq_ignore_ascii_case(b"nx") => &mut self.missing,
             2 if word.eq_ignore_ascii_case(b"xx") => &mut self.present,
@@ -88,39 +89,64 @@ pub(super) fn zadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     for (text, member) in args.pairs(at) {
         pairs.push((score_of(text)?, member));
     }
+    add_all(cx, args.key(1), pairs, options, reply)
+}
+
+/// Gives every member its score, but for what the options keep, and answers how many are new, or how many have changed.
+pub(in crate::command) fn add_all(
+    cx: &mut Cx<'_>,
+    key: &[u8],
+    pairs: Vec<(Score, &[u8])>,
+    options: Options,
+    reply: &mut Reply<'_>,
+) -> Result<(), Fault> {
     let thresholds = cx.thresholds();
-    let Some(mut set) = open(cx, args.key(1), options)? else {
+    let Some(mut set) = open(cx, key, options)? else {
         reply.integer(0);
         return Ok(());
     };
-    let (mut added, mut updated) = (0, 0);
+    let (mut added, mut updated, mut persisted) = (0, 0, 0);
     for (score, member) in pairs {
-        // Only INCR can fail here, and it comes with one pair.
-        match set.upsert(member, thresholds, |old| options.decide(old, score).unwrap_or(None)) {
+        let mut written = false;
+        let outcome = set.upsert(member, thresholds, |old| {
+            // Only INCR can fail here, and it comes with one pair.
+            let decided = options.decide(old, score).unwrap_or(None);
+            written = decided.is_some();
+            decided
+        });
+        let lost_deadline = written && set.take_deadline(member);
+        match outcome {
             Outcome::Added => added += 1,
             Outcome::Updated => updated += 1,
-            Outcome::Same => {}
+            Outcome::Same => persisted += usize::from(lost_deadline),
         }
     }
     drop(set);
-    cx.changed((added + updated) as u64);
+    cx.changed((added + updated + persisted) as u64);
     answer::count(if options.count_changed { added + updated } else { added }, reply);
     Ok(())
+}
+
+/// ZINCRBY key increment member
+pub(super) fn zincrby(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let options = Options { increment: true, ..Options::default() };
+    add_one(cx, args.key(1), score_of(args.get(2))?, args.get(3), options, reply)
 }
 
 #[inline]
 fn add_one(cx: &mut Cx<'_>, key: &[u8], score: Score, member: &[u8], options: Options, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let thresholds = cx.thresholds();
     let mut decided = Ok(None);
-    let outcome = match open(cx, key, options)? {
-        None => Outcome::Same,
-        Some(mut set) => set.upsert(member, thresholds, |old| {
+    let (mut outcome, mut lost_deadline) = (Outcome::Same, false);
+    if let Some(mut set) = open(cx, key, options)? {
+        outcome = set.upsert(member, thresholds, |old| {
             decided = options.decide(old, score);
             decided.clone().unwrap_or(None)
-        }),
-    };
+        });
+        lost_deadline = !options.increment && matches!(decided, Ok(Some(_))) && set.take_deadline(member);
+    }
     let decided = decided?;
-    cx.changed(u64::from(outcome != Outcome::Same));
+    cx.changed(u64::from(outcome != Outcome::Same || lost_deadline));
     match decided {
         Some(score) if options.increment => reply.double(score.get()),
         None if options.increment => reply.null(),

@@ -1,25 +1,91 @@
-//! ZPOPMIN key \[count\]: the members of the lowest scores leave the set, the lowest first.
+//! Members of the lowest or highest scores leave: ZPOPMIN and ZPOPMAX from one set, ZMPOP from the first that there is.
 
 use crate::command::{Args, Cx, Fault};
-use crate::resp::{Protocol, Reply};
+use crate::resp::{Protocol, Reply, number};
 use crate::store::types::SortedSet;
 use crate::store::types::zset::Score;
 
+const NO_KEYS: &str = "ERR numkeys should be greater than 0";
+const NO_COUNT: &str = "ERR count should be greater than 0";
+
+/// The side they leave from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Lowest,
+    Highest,
+}
+
 pub(super) fn zpopmin(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    pop_of_one(cx, args, End::Lowest, reply)
+}
+
+pub(super) fn zpopmax(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    pop_of_one(cx, args, End::Highest, reply)
+}
+
+fn pop_of_one(cx: &mut Cx<'_>, args: &Args<'_>, end: End, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let (count, counted) = match args.len() {
         2 => (1, false),
         3 => (args.count(2)?, true),
         _ => return Err(Fault::Syntax),
     };
-    let key = args.key(1);
-    let Some(mut set) = cx.edit_as::<SortedSet>(key)? else {
-        reply.array(0);
-        return Ok(());
-    };
-    let popped = count.min(set.len());
     // Pairs of their own only where many were asked for, and only in RESP3.
     let nested = counted && reply.protocol() == Protocol::Resp3;
-    reply.array(if nested { popped } else { popped * 2 });
+    let begin = |popped, reply: &mut Reply<'_>| reply.array(if nested { popped } else { popped * 2 });
+    if !pop(cx, args.key(1), count, end, nested, begin, reply)? {
+        reply.array(0);
+    }
+    Ok(())
+}
+
+/// ZMPOP numkeys key \[key ...\] MIN | MAX \[COUNT count\]
+pub(super) fn zmpop(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let positive = |word: &[u8], fault| {
+        let number = number::parse_integer(word).filter(|&number| number > 0);
+        number.map(|number| usize::try_from(number).unwrap_or(usize::MAX)).ok_or(Fault::Because(fault))
+    };
+    let keys = positive(args.get(1), NO_KEYS)?;
+    let at = keys.checked_add(2).filter(|&at| at < args.len()).ok_or(Fault::Syntax)?;
+    let end = match args.get(at) {
+        word if word.eq_ignore_ascii_case(b"min") => End::Lowest,
+        word if word.eq_ignore_ascii_case(b"max") => End::Highest,
+        _ => return Err(Fault::Syntax),
+    };
+    let mut count = None;
+    let mut options = args.options(at + 1);
+    while let Some(word) = options.next() {
+        if count.is_some() || !word.eq_ignore_ascii_case(b"count") {
+            return Err(Fault::Syntax);
+        }
+        count = Some(positive(options.operand()?, NO_COUNT)?);
+    }
+    for key in args.from(2).take(keys) {
+        let begin = |popped, reply: &mut Reply<'_>| {
+            reply.array(2);
+            reply.bulk(key);
+            reply.array(popped);
+        };
+        if pop(cx, key, count.unwrap_or(1), end, true, begin, reply)? {
+            return Ok(());
+        }
+    }
+    reply.null_array();
+    Ok(())
+}
+
+/// Takes up to `count` members out of a set and answers them behind what `begin` writes; false if there is no set.
+fn pop(
+    cx: &mut Cx<'_>,
+    key: &[u8],
+    count: usize,
+    end: End,
+    nested: bool,
+    begin: impl FnOnce(usize, &mut Reply<'_>),
+    reply: &mut Reply<'_>,
+) -> Result<bool, Fault> {
+    let Some(mut set) = cx.edit_as::<SortedSet>(key)? else { return Ok(false) };
+    let popped = count.min(set.len());
+    begin(popped, reply);
     let mut tell = |member: &[u8], score: Score| {
         if nested {
             reply.array(2);
@@ -28,15 +94,19 @@ pub(super) fn zpopmin(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
         reply.double(score.get());
     };
     let all = popped == set.len();
-    if all {
-        set.iter().for_each(|(member, score)| tell(member, score));
-    } else {
-        set.pop_min(popped, tell);
+    match end {
+        _ if all => set.range(0..popped, end == End::Highest).for_each(|(member, score)| tell(member, score)),
+        End::Lowest => {
+            set.pop_min(popped, tell);
+        }
+        End::Highest => {
+            set.pop_max(popped, tell);
+        }
     }
     drop(set);
     if all {
         cx.remove(key); // by way of the reclaimer, if it was large
     }
     cx.changed(popped as u64);
-    Ok(())
+    Ok(true)
 }

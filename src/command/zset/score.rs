@@ -1,4 +1,4 @@
-//! Looking a member up: ZSCORE. And ZCARD, how many there are.
+//! Looking members up: ZSCORE one, ZMSCORE several. And ZCARD, how many there are.
 
 use crate::command::{Args, Cx, Fault, answer};
 use crate::resp::Reply;
@@ -6,11 +6,23 @@ use crate::store::types::SortedSet;
 
 pub(super) fn zscore(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let set = cx.read_as::<SortedSet>(args.key(1))?;
-    match set.and_then(|set| set.score(args.get(2))) {
+    tell(set, args.get(2), reply);
+    Ok(())
+}
+
+pub(super) fn zmscore(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let set = cx.read_as::<SortedSet>(args.key(1))?;
+    let members = args.from(2);
+    reply.array(members.len());
+    members.for_each(|member| tell(set, member, reply));
+    Ok(())
+}
+
+fn tell(set: Option<&SortedSet>, member: &[u8], reply: &mut Reply<'_>) {
+    match set.and_then(|set| set.score(member)) {
         Some(score) => reply.double(score.get()),
         None => reply.null(),
     }
-    Ok(())
 }
 
 pub(super) fn zcard(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {

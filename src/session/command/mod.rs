@@ -30,6 +30,20 @@ static CONTAINERS: &[SessionRow] = &[
         "O(1)",
         "",
     ),
+    SessionRow::container("memory", Arity::at_least(2)).doc(
+        "server",
+        "4.0.0",
+        "Holds the commands on memory.",
+        "Depends on subcommand.",
+        "",
+    ),
+    here("memory|help", Arity::exactly(2), help::run).flags(Flags::LOADING.and(Flags::STALE)).doc(
+        "server",
+        "4.0.0",
+        "Lists the subcommands of MEMORY.",
+        "O(1)",
+        "",
+    ),
 ];
 
 /// The Redis we claim to be. Clients choose what they use by it; our own version has fields of its own in INFO.

@@ -1,15 +1,14 @@
 //! A hash: fields and values in one packed row while they are few and short, then a table of pairs.
 //!
-//! A pair of the table is one block: the length of the field, the field, the value. The length is shifted left by one bit, which is
-//! kept
-//! for a deadline of the field: eight bytes would follow the length. A packed hash with deadlines will be a row of triples, as in
-//! Redis.
+//! A pair of the table is one block: the length of the field, the field, the value. The deadlines of fields lie beside either form
+//! ([`Mortals`]); a packed hash without any is its row and nothing else.
 
 use super::packed::Packed;
 use super::table::{Item, Table};
-use super::{Element, Thresholds, below, entries};
+use super::{DIGITS_MAX, Element, Mortals, Perishable, Thresholds, below, entries};
 use crate::store::memory::size_class;
 use crate::store::value::{Kind, Typed, Value};
+use crate::time::UnixMillis;
 
 /// Fields and their values.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +20,28 @@ pub struct Hash {
 enum Form {
     /// Field, value, field, value.
     Packed(Packed),
-    Table(Box<Table<Pair>>),
+    Large(Box<Large>),
+}
+
+/// What is too large for a row alone: a table, or a row and deadlines of its fields.
+#[derive(Clone, Debug)]
+struct Large {
+    body: Body,
+    mortals: Mortals,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    /// As in `Form`. It stays here when the last deadline is gone, as in Redis.
+    Packed(Packed),
+    Table(Table<Pair>),
+}
+
+/// What is in a hash, by form.
+#[derive(Clone, Copy, Debug)]
+enum View<'a> {
+    Packed(&'a Packed),
+    Table(&'a Table<Pair>),
 }
 
 impl Default for Form {
@@ -30,13 +50,13 @@ impl Default for Form {
     }
 }
 
-/// Bits of a field's length that fit into a byte: seven, of which the lowest of the first byte is kept.
+/// Bits of a field's length that fit into a byte.
 const LENGTH_BITS: u32 = 7;
 
 /// A field and its value in one block.
 #[derive(Clone, Debug)]
 struct Pair {
-    /// The length of the field times two, seven bits to a byte, low bits first, a set top bit where more follow; field; value.
+    /// The length of the field, seven bits to a byte, low bits first, a set top bit where more follow; field; value.
     block: Box<[u8]>,
 }
 
@@ -44,8 +64,7 @@ impl Pair {
     fn new(field: &[u8], value: &[u8]) -> Pair {
         let mut head = [0u8; 10];
         let mut head_len = 0;
-        // Lengths are below isize::MAX, so that the shift loses nothing.
-        let mut rest = (field.len() as u64) << 1;
+        let mut rest = field.len() as u64;
         loop {
             let more = rest >> LENGTH_BITS != 0;
             head[head_len] = (rest & 0x7f) as u8 | if more { 0x80 } else { 0 };
@@ -73,7 +92,7 @@ impl Pair {
                 break;
             }
         }
-        (head_len, head_len + (length >> 1) as usize)
+        (head_len, head_len + length as usize)
     }
 
     #[inline]
@@ -107,6 +126,11 @@ impl Item for Pair {
     fn heap_bytes(&self) -> usize {
         size_class(self.block.len())
     }
+
+    #[inline]
+    fn block(&self) -> &[u8] {
+        &self.block
+    }
 }
 
 impl Hash {
@@ -133,19 +157,41 @@ impl Hash {
         Some(hash)
     }
 
+    /// A hash from fields with their values and deadlines, for RESTORE and loading. None if a field comes twice.
+    pub fn from_fields<'f>(
+        fields: impl IntoIterator<Item = (&'f [u8], &'f [u8], Option<UnixMillis>)>,
+        thresholds: &Thresholds,
+    ) -> Option<Hash> {
+        let mut hash = Hash::new();
+        for (field, value, deadline) in fields {
+            if !hash.set(field, value, thresholds) {
+                return None;
+            }
+            if let Some(deadline) = deadline {
+                hash.give_deadline(field, deadline, thresholds);
+            }
+        }
+        Some(hash)
+    }
+
     /// The packed row, if the encoding is "listpack".
     pub fn packed(&self) -> Option<&Packed> {
         match &self.form {
             Form::Packed(packed) => Some(packed),
-            Form::Table(_) => None,
+            Form::Large(_) => None,
         }
+    }
+
+    /// Whether fields are found by walking a row, with deadlines or without.
+    pub fn is_packed(&self) -> bool {
+        matches!(self.view(), View::Packed(_))
     }
 
     /// How many fields there are.
     pub fn len(&self) -> usize {
-        match &self.form {
-            Form::Packed(packed) => packed.len() / 2,
-            Form::Table(table) => table.len(),
+        match self.view() {
+            View::Packed(packed) => packed.len() / 2,
+            View::Table(table) => table.len(),
         }
     }
 
@@ -155,9 +201,12 @@ impl Hash {
 
     /// What OBJECT ENCODING says.
     pub fn encoding(&self) -> &'static str {
-        match self.form {
+        match &self.form {
             Form::Packed(_) => "listpack",
-            Form::Table(_) => "hashtable",
+            Form::Large(large) => match large.body {
+                Body::Packed(_) => "listpackex",
+                Body::Table(_) => "hashtable",
+            },
         }
     }
 
@@ -165,7 +214,13 @@ impl Hash {
     pub fn heap_bytes(&self) -> usize {
         match &self.form {
             Form::Packed(packed) => packed.heap_bytes(),
-            Form::Table(table) => size_class(size_of::<Table<Pair>>()) + table.heap_bytes(),
+            Form::Large(large) => {
+                let body = match &large.body {
+                    Body::Packed(packed) => packed.heap_bytes(),
+                    Body::Table(table) => table.heap_bytes(),
+                };
+                size_class(size_of::<Large>()) + body + large.mortals.heap_bytes()
+            }
         }
     }
 
@@ -176,13 +231,13 @@ impl Hash {
 
     /// The value of a field.
     pub fn get(&self, field: &[u8]) -> Option<Element<'_>> {
-        match &self.form {
-            Form::Packed(packed) => {
+        match self.view() {
+            View::Packed(packed) => {
                 let entries = packed.entries();
                 let at = entries.find(entries.first()?, field, 1)?;
                 entries.get(entries.next(at)?)
             }
-            Form::Table(table) => table.get(field).map(|pair| Element::Bytes(pair.value())),
+            View::Table(table) => table.get(field).map(|pair| Element::Bytes(pair.value())),
         }
     }
 
@@ -190,9 +245,15 @@ impl Hash {
         self.get(field).is_some()
     }
 
-    /// Gives a field a value; true if the field is new.
+    /// Gives a field a value, and no deadline; true if the field is new.
     pub fn set(&mut self, field: &[u8], value: &[u8], thresholds: &Thresholds) -> bool {
-        if let Form::Packed(packed) = &mut self.form {
+        self.take_deadline(field);
+        self.update(field, value, thresholds)
+    }
+
+    /// Gives a field a value that is made from the one before: it keeps its deadline. True if the field is new.
+    pub fn update(&mut self, field: &[u8], value: &[u8], thresholds: &Thresholds) -> bool {
+        if let Some(packed) = self.packed_mut() {
             let short = field.len().max(value.len()) <= thresholds.hash_listpack_value;
             if short && packed.has_room(entries::string_bytes(field.len()).saturating_add(entries::string_bytes(value.len()))) {
                 let row = packed.entries();
@@ -209,7 +270,7 @@ impl Hash {
             }
             self.make_table(thresholds);
         }
-        let Form::Table(table) = &mut self.form else { return false };
+        let Some(table) = self.table_mut() else { return false };
         if table.edit(field, |pair| pair.set_value(value)).is_some() {
             return false;
         }
@@ -224,36 +285,44 @@ impl Hash {
 
     /// Removes a field; true if it was there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
-        match &mut self.form {
-            Form::Packed(packed) => {
-                let row = packed.entries();
-                let Some(at) = row.first().and_then(|first| row.find(first, field, 1)) else { return false };
-                packed.remove(at, 2) > 0
-            }
-            Form::Table(table) => table.remove(field).is_some(),
+        self.take_deadline(field);
+        if let Some(packed) = self.packed_mut() {
+            let row = packed.entries();
+            let Some(at) = row.first().and_then(|first| row.find(first, field, 1)) else { return false };
+            return packed.remove(at, 2) > 0;
         }
+        self.table_mut().is_some_and(|table| table.remove(field).is_some())
     }
 
     /// Every field with its value once: packed ones in the order they came, those of a table in none.
     pub fn iter(&self) -> impl Iterator<Item = (Element<'_>, Element<'_>)> + Clone + '_ {
-        let (packed, table) = match &self.form {
-            Form::Packed(packed) => (Some(Pairs { row: packed.iter() }), None),
-            Form::Table(table) => (None, Some(table.iter())),
+        let (packed, table) = match self.view() {
+            View::Packed(packed) => (Some(Pairs { row: packed.iter() }), None),
+            View::Table(table) => (None, Some(table.iter())),
         };
         let pairs = table.into_iter().flatten().map(|pair| (Element::Bytes(pair.key()), Element::Bytes(pair.value())));
         packed.into_iter().flatten().chain(pairs)
     }
 
+    /// Every field with its value and its deadline, in the order of [`Hash::iter`]: what DUMP and a snapshot write.
+    pub fn iter_with_deadlines(&self) -> impl Iterator<Item = (Element<'_>, Element<'_>, Option<UnixMillis>)> + '_ {
+        let mortals = self.mortals().filter(|mortals| !mortals.is_empty());
+        self.iter().map(move |(field, value)| {
+            let deadline = mortals.and_then(|mortals| mortals.get(field.bytes(&mut [0; DIGITS_MAX])));
+            (field, value, deadline)
+        })
+    }
+
     /// A field with its value, each as likely as any other. Different seeds give different picks.
     pub fn random(&self, seed: u64) -> Option<(Element<'_>, Element<'_>)> {
-        match &self.form {
-            Form::Packed(packed) => {
+        match self.view() {
+            View::Packed(packed) => {
                 let entries = packed.entries();
                 let mut seed = seed;
                 let at = entries.seek(i64::try_from(below(self.len(), &mut seed)).ok()?.checked_mul(2)?)?;
                 Some((entries.get(at)?, entries.get(entries.next(at)?)?))
             }
-            Form::Table(table) => table.random(seed).map(|pair| (Element::Bytes(pair.key()), Element::Bytes(pair.value()))),
+            View::Table(table) => table.random(seed).map(|pair| (Element::Bytes(pair.key()), Element::Bytes(pair.value()))),
         }
     }
 
@@ -261,23 +330,94 @@ impl Hash {
     /// at once,
     /// of a table about fifty at a time. What stays from 0 to 0 is shown at least once.
     pub fn scan(&self, cursor: u64, mut visit: impl FnMut(Element<'_>, Element<'_>)) -> u64 {
-        match &self.form {
-            Form::Packed(_) => {
+        match self.view() {
+            View::Packed(_) => {
                 self.iter().for_each(|(field, value)| visit(field, value));
                 0
             }
-            Form::Table(table) => table.scan(cursor, |pair| visit(Element::Bytes(pair.key()), Element::Bytes(pair.value()))),
+            View::Table(table) => table.scan(cursor, |pair| visit(Element::Bytes(pair.key()), Element::Bytes(pair.value()))),
+        }
+    }
+
+    #[inline]
+    fn view(&self) -> View<'_> {
+        match &self.form {
+            Form::Packed(packed) => View::Packed(packed),
+            Form::Large(large) => match &large.body {
+                Body::Packed(packed) => View::Packed(packed),
+                Body::Table(table) => View::Table(table),
+            },
+        }
+    }
+
+    fn packed_mut(&mut self) -> Option<&mut Packed> {
+        match &mut self.form {
+            Form::Packed(packed) => Some(packed),
+            Form::Large(large) => match &mut large.body {
+                Body::Packed(packed) => Some(packed),
+                Body::Table(_) => None,
+            },
+        }
+    }
+
+    fn table_mut(&mut self) -> Option<&mut Table<Pair>> {
+        match &mut self.form {
+            Form::Large(large) => match &mut large.body {
+                Body::Table(table) => Some(table),
+                Body::Packed(_) => None,
+            },
+            Form::Packed(_) => None,
         }
     }
 
     fn make_table(&mut self, thresholds: &Thresholds) {
-        if let Form::Packed(packed) = &self.form {
-            let mut table = Table::new(thresholds.hash_seeds);
-            for (field, value) in (Pairs { row: packed.iter() }) {
-                table.insert_new(Pair::new(field.bytes(&mut [0; 20]), value.bytes(&mut [0; 20])));
-            }
-            self.form = Form::Table(Box::new(table));
+        let View::Packed(packed) = self.view() else { return };
+        let mut table = Table::new(thresholds.hash_seeds);
+        for (field, value) in (Pairs { row: packed.iter() }) {
+            table.insert_new(Pair::new(field.bytes(&mut [0; DIGITS_MAX]), value.bytes(&mut [0; DIGITS_MAX])));
         }
+        let body = Body::Table(table);
+        match &mut self.form {
+            Form::Packed(_) => self.form = Form::Large(Box::new(Large { body, mortals: Mortals::default() })),
+            Form::Large(large) => large.body = body,
+        }
+    }
+}
+
+impl Perishable for Hash {
+    #[inline]
+    fn mortals(&self) -> Option<&Mortals> {
+        match &self.form {
+            Form::Packed(_) => None,
+            Form::Large(large) => Some(&large.mortals),
+        }
+    }
+
+    #[inline]
+    fn mortals_mut(&mut self) -> Option<&mut Mortals> {
+        match &mut self.form {
+            Form::Packed(_) => None,
+            Form::Large(large) => Some(&mut large.mortals),
+        }
+    }
+
+    fn make_room(&mut self, _thresholds: &Thresholds) {
+        if let Form::Packed(packed) = &mut self.form {
+            let body = Body::Packed(std::mem::take(packed));
+            self.form = Form::Large(Box::new(Large { body, mortals: Mortals::default() }));
+        }
+    }
+
+    fn holds(&self, member: &[u8]) -> bool {
+        self.contains(member)
+    }
+
+    fn drop_member(&mut self, member: &[u8]) -> bool {
+        self.remove(member)
+    }
+
+    fn members(&self) -> usize {
+        self.len()
     }
 }
 
@@ -316,6 +456,11 @@ impl Typed for Hash {
 
     fn is_empty(&self) -> bool {
         self.is_empty()
+    }
+
+    #[inline]
+    fn next_deadline(&self) -> Option<UnixMillis> {
+        self.earliest()
     }
 }
 
@@ -390,13 +535,13 @@ mod tests {
                 let pairs: Vec<_> = hash.iter().map(owned).collect();
                 prop_assert_eq!(pairs.len(), model.len());
                 prop_assert_eq!(&pairs.into_iter().collect::<HashMap<_, _>>(), &model);
-                if let Form::Packed(packed) = &hash.form {
+                if let View::Packed(packed) = hash.view() {
                     prop_assert!(packed.len() <= 2 * entries);
                     prop_assert!(packed.iter().all(|element| element.len() <= longest));
                     let again = Hash::from_packed(packed.clone(), &thresholds).unwrap();
                     prop_assert_eq!(again.encoding(), "listpack");
                 }
-                if let Form::Table(table) = &hash.form {
+                if let View::Table(table) = hash.view() {
                     table.assert_sound();
                 }
             }
@@ -431,6 +576,47 @@ mod tests {
         assert!(Hash::from_packed(row.clone(), &thresholds).is_none());
         row.push_back(Element::Integer(3));
         assert!(Hash::from_packed(row, &thresholds).is_none());
+    }
+
+    #[test]
+    fn fields_with_deadlines_are_told_and_made_again() {
+        for (entries, encoding) in [(10, "listpackex"), (2, "hashtable")] {
+            let thresholds = Thresholds { hash_listpack_entries: entries, ..Thresholds::default() };
+            let fields: [(&[u8], &[u8], _); 3] =
+                [(b"a", b"1", None), (b"7", b"seven", Some(UnixMillis(20))), (b"c", b"", Some(UnixMillis(10)))];
+            let hash = Hash::from_fields(fields, &thresholds).expect("each field comes once");
+            assert_eq!((hash.encoding(), hash.len(), hash.earliest()), (encoding, 3, Some(UnixMillis(10))));
+            let owned = |hash: &Hash| -> Vec<_> {
+                let mut told: Vec<_> =
+                    hash.iter_with_deadlines().map(|(field, value, deadline)| (field.to_vec(), value.to_vec(), deadline)).collect();
+                told.sort();
+                told
+            };
+            let mut expected: Vec<_> = fields.iter().map(|(field, value, deadline)| (field.to_vec(), value.to_vec(), *deadline)).collect();
+            expected.sort();
+            assert_eq!(owned(&hash), expected);
+            assert_eq!(owned(&hash.duplicate()), expected);
+            assert!(Hash::from_fields(fields.into_iter().chain([(&b"a"[..], &b"2"[..], None)]), &thresholds).is_none());
+        }
+    }
+
+    #[test]
+    fn a_hash_gives_back_what_its_deadlines_took() {
+        let thresholds = Thresholds::default();
+        let mut hash = Hash::new();
+        for number in 0..400 {
+            hash.set(format!("f{number}").as_bytes(), b"v", &thresholds);
+        }
+        hash.make_room(&thresholds);
+        let before = hash.heap_bytes();
+        for number in 0..400 {
+            hash.give_deadline(format!("f{number}").as_bytes(), UnixMillis(number), &thresholds);
+        }
+        assert!(hash.heap_bytes() > before + 400 * 24);
+        for number in 0..400 {
+            assert!(hash.take_deadline(format!("f{number}").as_bytes()));
+        }
+        assert_eq!((hash.heap_bytes(), hash.earliest()), (before, None));
     }
 
     #[test]

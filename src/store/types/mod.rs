@@ -1,8 +1,9 @@
 //! The structures a key can hold besides a string: one structure a file, each with a packed small form and a large form.
 //!
 //! Reading order: [`Element`] is what a client's word becomes; [`entries`] reads and [`packed`] writes the small form they share;
-//! [`table`] is the large form of hashes and sets, `roster` and `rank` together that of sorted sets; then the structures
-//! themselves. When a structure changes its form is decided by [`Thresholds`], which come in as a parameter: nothing here knows
+//! [`table`] is the large form of hashes and sets, `roster` and `rank` together that of sorted sets; [`mortals`] are the members
+//! that have deadlines of their own; then the structures themselves. [`bits`] and [`hyperloglog`] are ways to read and write a string.
+//! When a structure changes its form is decided by [`Thresholds`], which come in as a parameter: nothing here knows
 //! a setting, a clock or a client.
 
 pub mod entries;
@@ -11,6 +12,8 @@ pub mod packed;
 pub mod chain;
 pub mod intset;
 pub mod table;
+
+pub mod mortals;
 
 pub mod hash;
 pub mod list;
@@ -29,8 +32,13 @@ pub mod zset;
 pub mod stream;
 mod stream_node;
 
+pub mod bits;
+pub mod hyperloglog;
+mod hyperloglog_sparse;
+
 pub use hash::Hash;
 pub use list::List;
+pub use mortals::{Mortals, Perishable};
 pub use set::Set;
 pub use stream::Stream;
 pub use zset::SortedSet;
@@ -90,7 +98,7 @@ pub const DIGITS_MAX: usize = 20;
 /// One element of a collection, borrowed: what is the canonical decimal of an i64 is kept as that number.
 ///
 /// Two elements are equal exactly when their bytes are, as long as both came from [`Element::of`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Element<'a> {
     Integer(i64),
     Bytes(&'a [u8]),

@@ -1,26 +1,32 @@
 //! The packed form of a sorted set: its (member, score) pairs in order, in one row of bytes.
 //!
 //! ```text
+//! | pairs                             2 bytes, once; an empty row has no bytes at all
 //! | length of the member * 4 + code   varint, 7 bits a byte, low bits first
 //! | member
 //! | score                             code 0, 1, 2: an integer of 1, 2, 4 bytes; 3: a double
 //! ```
 //!
 //! Not the listpack that lists, sets and hashes share: scores stay numbers here, so that looking for a place parses no decimals,
-//! and members stay bytes, so that every reader can borrow them.
+//! and members stay bytes, so that every reader can borrow them. The block is exactly as long as what is in it, and its own length
+//! is all that is known outside: a small set then costs two words and the block. (Growing it by a pair mostly stays in its size class.)
 
 use std::ops::Range;
 
+use super::Thresholds;
 use super::rank::Score;
 use crate::store::memory::size_class;
 
 /// The longest head and score around a member.
 const FRAME_BYTES_MAX: usize = 10 + 8;
+/// The bytes before the first pair.
+const COUNT_BYTES: usize = 2;
+/// As many pairs as can be counted.
+const PAIRS_MAX: usize = u16::MAX as usize;
 
 #[derive(Debug, Default)]
 pub(super) struct PackedPairs {
-    bytes: Vec<u8>,
-    len: usize,
+    block: Box<[u8]>,
 }
 
 /// A pair, and the bytes it lies in.
@@ -32,22 +38,28 @@ pub(super) struct Found {
 
 impl PackedPairs {
     pub(super) fn len(&self) -> usize {
-        self.len
+        match *self.block {
+            [low, high, ..] => usize::from(u16::from_le_bytes([low, high])),
+            _ => 0,
+        }
+    }
+
+    /// Whether one more member may be put here.
+    pub(super) fn has_room(&self, member: &[u8], thresholds: &Thresholds) -> bool {
+        self.len() < thresholds.zset_listpack_entries.min(PAIRS_MAX) && member.len() <= thresholds.zset_listpack_value
     }
 
     /// Bytes as allocated.
     pub(super) fn heap_bytes(&self) -> usize {
-        size_class(self.bytes.capacity())
+        size_class(self.block.len())
     }
 
     pub(super) fn duplicate(&self) -> PackedPairs {
-        let mut bytes = Vec::with_capacity(self.bytes.capacity());
-        bytes.extend_from_slice(&self.bytes);
-        PackedPairs { bytes, len: self.len }
+        PackedPairs { block: self.block.clone() }
     }
 
     pub(super) fn iter(&self) -> PackedIter<'_> {
-        PackedIter { bytes: &self.bytes, at: 0, left: self.len }
+        PackedIter { bytes: &self.block, at: COUNT_BYTES, left: self.len() }
     }
 
     /// The pairs of a range of ranks, the last first.
@@ -64,7 +76,7 @@ impl PackedPairs {
             }
             rank += 1;
         }
-        PackedBackwards { bytes: &self.bytes, starts }
+        PackedBackwards { bytes: &self.block, starts }
     }
 
     pub(super) fn find(&self, member: &[u8]) -> Option<Found> {
@@ -83,28 +95,37 @@ impl PackedPairs {
     /// Adds a member that is not there.
     pub(super) fn insert(&mut self, member: &[u8], score: Score) {
         let mut iter = self.iter();
-        let mut at = 0;
+        let mut at = COUNT_BYTES;
         while let Some((other, other_score)) = iter.next() {
             if (score, member) < (other_score, other) {
                 break;
             }
             at = iter.at;
         }
+        self.put(at, member, score);
+    }
+
+    /// Adds a member that comes after all there are.
+    pub(super) fn push(&mut self, member: &[u8], score: Score) {
+        self.put(self.block.len().max(COUNT_BYTES), member, score);
+    }
+
+    /// Puts a pair at an offset.
+    fn put(&mut self, at: usize, member: &[u8], score: Score) {
         let mut frame = [0; FRAME_BYTES_MAX];
         let (head, score_bytes) = write_frame(&mut frame, member.len(), score);
         let size = head + member.len() + score_bytes;
-        let end = self.bytes.len();
-        if end + size > self.bytes.capacity() {
-            // The next size class and no more: many small sets matter more than the copies of a few growing ones.
-            self.bytes.reserve_exact(size_class(end + size) - end);
-        }
-        self.bytes.resize(end + size, 0);
-        self.bytes.copy_within(at..end, at + size);
-        let pair = &mut self.bytes[at..at + size];
+        let pairs = self.len() + 1;
+        let mut bytes = std::mem::take(&mut self.block).into_vec();
+        let end = bytes.len().max(COUNT_BYTES);
+        bytes.reserve_exact(end + size - bytes.len());
+        bytes.resize(end + size, 0);
+        bytes.copy_within(at..end, at + size);
+        let pair = &mut bytes[at..at + size];
         pair[..head].copy_from_slice(&frame[..head]);
         pair[head..head + member.len()].copy_from_slice(member);
         pair[head + member.len()..].copy_from_slice(&frame[head..head + score_bytes]);
-        self.len += 1;
+        self.close(bytes, pairs);
     }
 
     pub(super) fn remove(&mut self, found: &Found) {
@@ -129,20 +150,28 @@ impl PackedPairs {
     }
 
     fn cut(&mut self, place: Range<usize>, pairs: usize) {
-        self.bytes.drain(place);
-        self.len -= pairs;
-        if self.bytes.capacity() > size_class(self.bytes.len()).saturating_mul(2) {
-            self.bytes.shrink_to(size_class(self.bytes.len()));
+        let left = self.len() - pairs;
+        let mut bytes = std::mem::take(&mut self.block).into_vec();
+        if left == 0 {
+            return;
         }
+        bytes.drain(place);
+        self.close(bytes, left);
+    }
+
+    /// Makes bytes the block, and writes how many pairs they are: at most as many as can be counted.
+    fn close(&mut self, bytes: Vec<u8>, pairs: usize) {
+        self.block = bytes.into_boxed_slice();
+        self.block[..COUNT_BYTES].copy_from_slice(&(pairs as u16).to_le_bytes());
     }
 }
 
 /// Writes head and score; returns how many bytes each took.
 fn write_frame(frame: &mut [u8; FRAME_BYTES_MAX], member_len: usize, score: Score) -> (usize, usize) {
     let value = score.get();
-    // The cast saturates; -0 is the one double that equals its integer and must not become it.
+    // The cast saturates. -0 becomes 0, as in Redis's packed form, and only there.
     let whole = value as i32;
-    let is_whole = f64::from(whole).to_bits() == value.to_bits();
+    let is_whole = f64::from(whole) == value;
     let (code, width, bytes) = match whole {
         -0x80..=0x7f if is_whole => (0, 1, u64::from_le_bytes(i64::from(whole).to_le_bytes())),
         -0x8000..=0x7fff if is_whole => (1, 2, u64::from_le_bytes(i64::from(whole).to_le_bytes())),
@@ -247,6 +276,6 @@ impl PackedPairs {
             last = Some((score, member));
             count += 1;
         }
-        assert_eq!((count, iter.at), (self.len, self.bytes.len()));
+        assert_eq!((count, iter.at), (self.len(), self.block.len().max(COUNT_BYTES)));
     }
 }

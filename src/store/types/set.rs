@@ -6,9 +6,10 @@ use super::intset::{self, IntSet, Integers};
 use super::packed::{self, Packed};
 use super::pocket::Pocket;
 use super::table::{Item, Table};
-use super::{DIGITS_MAX, Element, Thresholds, below, canonical_integer, digits, entries, scramble};
+use super::{DIGITS_MAX, Element, Mortals, Perishable, Thresholds, below, canonical_integer, digits, entries, scramble};
 use crate::store::memory::size_class;
 use crate::store::value::{Kind, Typed, Value};
+use crate::time::UnixMillis;
 use std::collections::HashSet;
 
 /// Of a table, at most one member in so many is drawn until enough are different; of more, all are walked and some passed over.
@@ -24,7 +25,14 @@ pub struct Set {
 enum Form {
     /// The block of an `IntSet` or of a `Packed`; that of a few integers lies in place.
     Small(Pocket),
-    Table(Box<Table<Member>>),
+    Table(Box<Large>),
+}
+
+/// A table, and the deadlines of its members. A set whose members shall have deadlines becomes a table.
+#[derive(Clone, Debug)]
+struct Large {
+    table: Table<Member>,
+    mortals: Mortals,
 }
 
 impl Default for Form {
@@ -55,6 +63,11 @@ impl Item for Member {
     #[inline]
     fn heap_bytes(&self) -> usize {
         size_class(self.bytes.len())
+    }
+
+    #[inline]
+    fn block(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -109,7 +122,7 @@ impl Set {
     pub fn heap_bytes(&self) -> usize {
         match &self.form {
             Form::Small(block) => block.heap_bytes(),
-            Form::Table(table) => size_class(size_of::<Table<Member>>()) + table.heap_bytes(),
+            Form::Table(large) => size_class(size_of::<Large>()) + large.table.heap_bytes() + large.mortals.heap_bytes(),
         }
     }
 
@@ -150,7 +163,7 @@ impl Set {
         }
     }
 
-    /// Adds a member; false if it was there.
+    /// Adds a member, without a deadline; false if it was there.
     pub fn add(&mut self, member: &[u8], thresholds: &Thresholds) -> bool {
         match &mut self.form {
             Form::Small(block) if intset::is_marked(block) || block.is_empty() => match canonical_integer(member) {
@@ -158,7 +171,10 @@ impl Set {
                 None => self.add_to_integers_other(member, thresholds),
             },
             Form::Small(_) => self.add_to_row(member, thresholds),
-            Form::Table(table) => add_to_table(table, member),
+            Form::Table(large) => {
+                large.mortals.clear(member);
+                add_to_table(&mut large.table, member)
+            }
         }
     }
 
@@ -172,7 +188,10 @@ impl Set {
                 let Some(at) = packed::entries_of(block).find(entries::Position(0), member, 0) else { return false };
                 edit_row(block, |row| row.remove(at, 1)) > 0
             }
-            Form::Table(table) => table.remove(member).is_some(),
+            Form::Table(large) => {
+                large.mortals.clear(member);
+                large.table.remove(member).is_some()
+            }
         }
     }
 
@@ -238,8 +257,10 @@ impl Set {
 
     /// Takes a member out, each as likely as any other; `visit` sees it while it goes. None if the set is empty.
     pub fn pop_random<R>(&mut self, seed: u64, visit: impl FnOnce(Element<'_>) -> R) -> Option<R> {
-        if let Form::Table(table) = &mut self.form {
-            return table.pop_random(seed).map(|member| visit(Element::Bytes(&member.bytes)));
+        if let Form::Table(large) = &mut self.form {
+            let member = large.table.pop_random(seed)?;
+            large.mortals.clear(&member.bytes);
+            return Some(visit(Element::Bytes(&member.bytes)));
         }
         let mut seed = seed;
         let index = below(self.len(), &mut seed);
@@ -286,7 +307,7 @@ impl Set {
         match &self.form {
             Form::Small(block) if intset::is_marked(block) => View::Integers(intset::integers_of(block)),
             Form::Small(block) => View::Row(packed::entries_of(block), packed::count_of(block)),
-            Form::Table(table) => View::Table(table),
+            Form::Table(large) => View::Table(&large.table),
         }
     }
 
@@ -347,7 +368,7 @@ impl Set {
         for element in self.iter() {
             table.insert_new(Member { bytes: element.bytes(&mut [0; DIGITS_MAX]).into() });
         }
-        self.form = Form::Table(Box::new(table));
+        self.form = Form::Table(Box::new(Large { table, mortals: Mortals::default() }));
     }
 }
 
@@ -382,6 +403,42 @@ fn edit_row<R>(block: &mut Pocket, change: impl FnOnce(&mut Packed) -> R) -> R {
     result
 }
 
+impl Perishable for Set {
+    #[inline]
+    fn mortals(&self) -> Option<&Mortals> {
+        match &self.form {
+            Form::Small(_) => None,
+            Form::Table(large) => Some(&large.mortals),
+        }
+    }
+
+    #[inline]
+    fn mortals_mut(&mut self) -> Option<&mut Mortals> {
+        match &mut self.form {
+            Form::Small(_) => None,
+            Form::Table(large) => Some(&mut large.mortals),
+        }
+    }
+
+    fn make_room(&mut self, thresholds: &Thresholds) {
+        if let Form::Small(_) = self.form {
+            self.make_table(thresholds);
+        }
+    }
+
+    fn holds(&self, member: &[u8]) -> bool {
+        self.contains(member)
+    }
+
+    fn drop_member(&mut self, member: &[u8]) -> bool {
+        self.remove(member)
+    }
+
+    fn members(&self) -> usize {
+        self.len()
+    }
+}
+
 impl Typed for Set {
     const KIND: Kind = Kind::Set;
 
@@ -402,6 +459,11 @@ impl Typed for Set {
 
     fn is_empty(&self) -> bool {
         self.is_empty()
+    }
+
+    #[inline]
+    fn next_deadline(&self) -> Option<UnixMillis> {
+        self.earliest()
     }
 }
 

@@ -6,8 +6,11 @@
 //! hash in a row beside them: looking up is a scan of that row, a random pick is an index, and a scan's cursor is a prefix of the hash
 //! which splits and merges leave in place.
 
+use std::slice;
+
 use super::below;
 use crate::store::memory::size_class;
+use crate::store::segment::prefetch;
 use ahash::RandomState;
 
 /// Items in one bucket: the row of their tags is two cache lines.
@@ -28,7 +31,12 @@ pub trait Item: Clone {
     fn key(&self) -> &[u8];
     /// The memory it owns beyond its own fields.
     fn heap_bytes(&self) -> usize;
+    /// Where that is, told without a look at it: what a walk over the table asks the memory for ahead of its turn.
+    fn block(&self) -> &[u8];
 }
+
+/// How many items ahead of the one that is handed out a walk asks the memory for: about as many as a core can wait for at once.
+const ITEMS_AHEAD: usize = 16;
 
 #[derive(Clone, Debug)]
 pub struct Table<T> {
@@ -156,6 +164,22 @@ impl<T: Item> Table<T> {
         Some(result)
     }
 
+    /// The hash of a key, for who keeps hashes in the place of keys.
+    pub fn hash_of(&self, key: &[u8]) -> u64 {
+        self.hash(key)
+    }
+
+    /// Whether an item of that hash is one that is looked for.
+    pub fn contains_where(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> bool {
+        self.find_where(hash, is_it).is_some()
+    }
+
+    /// Takes out an item of that hash that is one that is looked for.
+    pub fn remove_where(&mut self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<T> {
+        let (bucket, index) = self.find_where(hash, is_it)?;
+        Some(self.remove_at(bucket, index))
+    }
+
     /// Adds an item whose key is not in the table.
     pub fn insert_new(&mut self, item: T) {
         let hash = self.hash(item.key());
@@ -192,7 +216,7 @@ impl<T: Item> Table<T> {
 
     /// Every item once, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &T> + Clone + '_ {
-        self.buckets.iter().flat_map(|bucket| bucket.items.iter())
+        Iter { bucket: [].iter(), rest: self.buckets.iter(), ahead: Ahead { bucket: [].iter(), rest: self.buckets.iter() } }.warmed()
     }
 
     /// Shows the items of one bucket, and returns the cursor that goes on behind it: 0 when all have been shown.
@@ -235,6 +259,15 @@ impl<T: Item> Table<T> {
             }
         }
         None
+    }
+
+    fn find_where(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<(usize, usize)> {
+        let number = self.bucket_of(hash);
+        let bucket = &self.buckets[number];
+        let tag = tag_of(hash);
+        let mut tagged = bucket.tags.iter().zip(&bucket.items).enumerate().filter(|(_, (other, _))| **other == tag);
+        let index = tagged.find(|(_, (_, item))| is_it(item) && self.hash(item.key()) == hash).map(|(index, _)| index)?;
+        Some((number, index))
     }
 
     fn pick(&self, seed: u64) -> Option<(usize, usize)> {
@@ -367,6 +400,61 @@ impl<T: Item> Table<T> {
     }
 }
 
+/// A walk over every item. Each item's block is somewhere else in the memory, so a second walk goes some items ahead and asks for them, and for
+/// the row of the bucket behind its own.
+#[derive(Clone, Debug)]
+struct Iter<'a, T> {
+    bucket: slice::Iter<'a, T>,
+    rest: slice::Iter<'a, Bucket<T>>,
+    ahead: Ahead<'a, T>,
+}
+
+#[derive(Clone, Debug)]
+struct Ahead<'a, T> {
+    bucket: slice::Iter<'a, T>,
+    rest: slice::Iter<'a, Bucket<T>>,
+}
+
+impl<T: Item> Ahead<'_, T> {
+    #[inline]
+    fn step(&mut self) {
+        loop {
+            if let Some(item) = self.bucket.next() {
+                prefetch(item.block().as_ptr());
+                return;
+            }
+            let Some(bucket) = self.rest.next() else { return };
+            self.bucket = bucket.items.iter();
+            // The row of the next bucket, four items to a line.
+            if let Some(next) = self.rest.as_slice().first() {
+                next.items.chunks(4).for_each(|line| prefetch(line.as_ptr()));
+            }
+        }
+    }
+}
+
+impl<T: Item> Iter<'_, T> {
+    fn warmed(mut self) -> Self {
+        (0..ITEMS_AHEAD).for_each(|_| self.ahead.step());
+        self
+    }
+}
+
+impl<'a, T: Item> Iterator for Iter<'a, T> {
+    type Item = &'a T;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a T> {
+        loop {
+            if let Some(item) = self.bucket.next() {
+                self.ahead.step();
+                return Some(item);
+            }
+            self.bucket = self.rest.next()?.items.iter();
+        }
+    }
+}
+
 #[cfg(test)]
 impl<T: Item> Table<T> {
     /// Checks every invariant and recounts.
@@ -408,6 +496,10 @@ mod tests {
 
         fn heap_bytes(&self) -> usize {
             16
+        }
+
+        fn block(&self) -> &[u8] {
+            &self.0
         }
     }
 

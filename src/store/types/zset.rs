@@ -9,9 +9,10 @@ use super::pairs::{PackedBackwards, PackedIter, PackedPairs};
 pub use super::rank::Score;
 use super::rank::{Cut, Names, RankTree, Walk};
 use super::roster::Roster;
-use super::{Thresholds, below};
+use super::{Mortals, Perishable, Thresholds, below};
 use crate::store::memory::size_class;
 use crate::store::value::{Kind, Typed, Value};
+use crate::time::UnixMillis;
 
 /// What an insert did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +46,11 @@ enum Form {
     Large(Box<Large>),
 }
 
-/// Invariant: roster and tree hold the same members with the same scores.
+/// Invariant: roster and tree hold the same members with the same scores. A set whose members shall have deadlines takes this form.
 struct Large {
     roster: Roster,
     tree: RankTree,
+    mortals: Mortals,
 }
 
 impl Default for Form {
@@ -79,6 +81,11 @@ impl SortedSet {
         self.len() == 0
     }
 
+    /// Whether it has its small form.
+    pub fn is_packed(&self) -> bool {
+        matches!(self.form, Form::Packed(_))
+    }
+
     /// What OBJECT ENCODING says.
     pub fn encoding(&self) -> &'static str {
         match &self.form {
@@ -91,14 +98,18 @@ impl SortedSet {
     pub fn heap_bytes(&self) -> usize {
         match &self.form {
             Form::Packed(pairs) => pairs.heap_bytes(),
-            Form::Large(large) => size_class(size_of::<Large>()) + large.roster.heap_bytes() + large.tree.heap_bytes(),
+            Form::Large(large) => {
+                size_class(size_of::<Large>()) + large.roster.heap_bytes() + large.tree.heap_bytes() + large.mortals.heap_bytes()
+            }
         }
     }
 
     pub fn duplicate(&self) -> SortedSet {
         let form = match &self.form {
             Form::Packed(pairs) => Form::Packed(pairs.duplicate()),
-            Form::Large(large) => Form::Large(Box::new(Large { roster: large.roster.duplicate(), tree: large.tree.clone() })),
+            Form::Large(large) => {
+                Form::Large(Box::new(Large { roster: large.roster.duplicate(), tree: large.tree.clone(), mortals: large.mortals.clone() }))
+            }
         };
         SortedSet { form }
     }
@@ -136,19 +147,48 @@ impl SortedSet {
                 pairs.insert(member, score);
                 Outcome::Updated
             }
-            None if pairs.len() < thresholds.zset_listpack_entries && member.len() <= thresholds.zset_listpack_value => {
+            None if pairs.has_room(member, thresholds) => {
                 pairs.insert(member, score);
                 Outcome::Added
             }
             None => {
-                let mut large = Box::new(Large { roster: Roster::new(thresholds.hash_seeds), tree: RankTree::new() });
-                for (member, score) in pairs.iter() {
-                    large.upsert(member, |_| Some(score));
-                }
-                let outcome = large.upsert(member, |_| Some(score));
-                self.form = Form::Large(large);
-                outcome
+                self.make_large(thresholds).add(member, score);
+                Outcome::Added
             }
+        }
+    }
+
+    /// A set of pairs that are in order, each member once. Costs no look-ups.
+    ///
+    /// It is packed as long as it can be, but not even begun so if `longest`, the length of its longest member, is told and too much.
+    pub fn from_ordered<'m>(
+        pairs: impl ExactSizeIterator<Item = (&'m [u8], Score)>,
+        longest: Option<usize>,
+        thresholds: &Thresholds,
+    ) -> SortedSet {
+        let mut set = SortedSet::new();
+        let never_packed = |longest| longest > thresholds.zset_listpack_value || pairs.len() > thresholds.zset_listpack_entries;
+        if longest.is_some_and(never_packed) {
+            set.make_large(thresholds);
+        }
+        for (member, score) in pairs {
+            match &mut set.form {
+                Form::Packed(row) if row.has_room(member, thresholds) => row.push(member, score),
+                Form::Packed(_) => set.make_large(thresholds).add(member, score),
+                Form::Large(large) => large.add(member, score),
+            }
+        }
+        set
+    }
+
+    /// Gives the set its large form, in which a packed one's pairs are put.
+    fn make_large(&mut self, thresholds: &Thresholds) -> &mut Large {
+        if let Form::Packed(pairs) = &self.form {
+            self.form = Form::Large(Box::new(Large::of(pairs, thresholds)));
+        }
+        match &mut self.form {
+            Form::Large(large) => large,
+            Form::Packed(_) => unreachable!("it has just been made large"),
         }
     }
 
@@ -325,6 +365,42 @@ impl SortedSet {
     }
 }
 
+impl Perishable for SortedSet {
+    #[inline]
+    fn mortals(&self) -> Option<&Mortals> {
+        match &self.form {
+            Form::Packed(_) => None,
+            Form::Large(large) => Some(&large.mortals),
+        }
+    }
+
+    #[inline]
+    fn mortals_mut(&mut self) -> Option<&mut Mortals> {
+        match &mut self.form {
+            Form::Packed(_) => None,
+            Form::Large(large) => Some(&mut large.mortals),
+        }
+    }
+
+    fn make_room(&mut self, thresholds: &Thresholds) {
+        if let Form::Packed(pairs) = &self.form {
+            self.form = Form::Large(Box::new(Large::of(pairs, thresholds)));
+        }
+    }
+
+    fn holds(&self, member: &[u8]) -> bool {
+        self.score(member).is_some()
+    }
+
+    fn drop_member(&mut self, member: &[u8]) -> bool {
+        self.remove(member).is_some()
+    }
+
+    fn members(&self) -> usize {
+        self.len()
+    }
+}
+
 impl Typed for SortedSet {
     const KIND: Kind = Kind::SortedSet;
 
@@ -343,13 +419,31 @@ impl Typed for SortedSet {
     fn is_empty(&self) -> bool {
         self.is_empty()
     }
+
+    #[inline]
+    fn next_deadline(&self) -> Option<UnixMillis> {
+        self.earliest()
+    }
 }
 
 impl Large {
+    fn of(pairs: &PackedPairs, thresholds: &Thresholds) -> Large {
+        let mut large = Large { roster: Roster::new(thresholds.hash_seeds), tree: RankTree::new(), mortals: Mortals::default() };
+        pairs.iter().for_each(|(member, score)| large.add(member, score));
+        large
+    }
+
+    /// Adds a member that is not there.
+    fn add(&mut self, member: &[u8], score: Score) {
+        let id = self.roster.insert(self.roster.hash(member), member, score);
+        self.tree.insert(score, id, &self.roster);
+    }
+
     fn upsert(&mut self, member: &[u8], decide: impl FnOnce(Option<Score>) -> Option<Score>) -> Outcome {
         let hash = self.roster.hash(member);
         let Some(id) = self.roster.find(hash, member) else {
             let Some(score) = decide(None) else { return Outcome::Same };
+            self.mortals.clear(member);
             let id = self.roster.insert(hash, member, score);
             self.tree.insert(score, id, &self.roster);
             return Outcome::Added;
@@ -368,6 +462,7 @@ impl Large {
     fn remove(&mut self, member: &[u8]) -> Option<Score> {
         let id = self.roster.find(self.roster.hash(member), member)?;
         let score = self.roster.score(id);
+        self.mortals.clear(member);
         self.tree.remove(score, id, &self.roster);
         self.roster.remove(id);
         self.tidy();
@@ -375,8 +470,9 @@ impl Large {
     }
 
     fn remove_ranks(&mut self, ranks: Range<usize>, each: &mut impl FnMut(&[u8], Score)) {
-        let roster = &mut self.roster;
+        let (roster, mortals) = (&mut self.roster, &mut self.mortals);
         self.tree.remove_ranks(ranks, &mut |score, id| {
+            mortals.clear(roster.name(id));
             each(roster.name(id), score);
             roster.remove(id);
         });

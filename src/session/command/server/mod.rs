@@ -6,6 +6,7 @@ mod config;
 mod debug;
 mod info;
 mod lolwut;
+mod memory;
 mod monitor;
 mod shutdown;
 mod time;
@@ -23,6 +24,7 @@ const OPERATORS: Flags = ANYTIME.and(Flags::ADMIN).and(Flags::NOSCRIPT);
 /// What would bring foreign code in.
 const LOADS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_ASYNC_LOADING);
 const UNORDERED: &[&str] = &["nondeterministic_output_order"];
+const VARYING: &[&str] = &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"];
 const EVERYWHERE: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
 
 /// The commands on the server.
@@ -130,6 +132,34 @@ pub(crate) static TABLE: &[SessionRow] = &[
             "O(1)",
             "[section [section ...]]",
         ),
+    SessionRow::ask("memory|stats", Arity::exactly(2), memory::stats).tips(VARYING).doc(
+        "server",
+        "4.0.0",
+        "Tells where the memory of the server is, by kind, database and shard.",
+        "O(1)",
+        "",
+    ),
+    SessionRow::ask("memory|doctor", Arity::exactly(2), memory::doctor).tips(VARYING).doc(
+        "server",
+        "4.0.0",
+        "Tells what is odd about the memory of the server, if anything.",
+        "O(1)",
+        "",
+    ),
+    here("memory|malloc-stats", Arity::exactly(2), memory::malloc_stats).tips(VARYING).doc(
+        "server",
+        "4.0.0",
+        "Shows the allocator's own report.",
+        "Depends on how much memory is allocated, could be slow",
+        "",
+    ),
+    here("memory|purge", Arity::exactly(2), memory::purge).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]).doc(
+        "server",
+        "4.0.0",
+        "Would give unused pages back to the system, which the allocator does all the time.",
+        "O(1)",
+        "",
+    ),
     here("time", Arity::exactly(1), time::run).flags(ANYTIME.and(Flags::FAST)).tips(&["nondeterministic_output"]).doc(
         "server",
         "2.6.0",

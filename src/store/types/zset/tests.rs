@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::{Keyspace, Part};
 
 fn score(value: f64) -> Score {
     Score::new(value).unwrap()
@@ -139,6 +140,9 @@ fn run(steps: &[Step], thresholds: &Thresholds) {
         assert_eq!(owned(set.iter()), model.0);
         assert_eq!(set.len(), model.0.len());
     }
+    let again = SortedSet::from_ordered(set.iter(), None, thresholds);
+    again.check();
+    assert_eq!(owned(again.iter()), model.0);
     let copy = set.duplicate();
     copy.check();
     assert_eq!(owned(copy.iter()), model.0);
@@ -332,7 +336,8 @@ fn conditions_and_increments_need_one_look_up() {
         assert_eq!(set.score(b"a"), Some(score(2.5)));
         assert_eq!(set.insert(b"z", score(-0.0), &thresholds), Outcome::Added);
         assert_eq!(set.insert(b"z", score(0.0), &thresholds), Outcome::Same);
-        assert!(set.score(b"z").is_some_and(|score| score.get().is_sign_negative()), "the score stays as it was written");
+        // As in Redis, the small form knows one zero; the large one keeps the score as it was written.
+        assert!(set.score(b"z").is_some_and(|score| score.get().is_sign_negative() == (entries == 0)));
     }
 }
 
@@ -351,4 +356,52 @@ fn the_encoding_is_that_of_redis() {
     assert_eq!(set.encoding(), "listpack");
     set.insert(&[b'x'; 65], Score::ZERO, &thresholds);
     assert_eq!(set.encoding(), "skiplist");
+}
+
+/// What a database of sets of 8 members takes beyond keys, members and 8 bytes a score, for each set.
+fn overhead_of_small_sets(score_of: impl Fn(u64) -> f64) -> f64 {
+    const SETS: u64 = 20_000;
+    let thresholds = Thresholds::default();
+    let mut keyspace = Keyspace::new(1, Part { index: 0, of: 1 }, [1, 2, 3, 4]);
+    let (mut payload, mut seed) = (0, 7);
+    for number in 0..SETS {
+        let key = format!("board:{number}");
+        let hash = keyspace.hash(key.as_bytes());
+        let entry = keyspace.database_mut(0).find_or_add(hash, key.as_bytes(), || Box::new(SortedSet::new()).into_value());
+        let mut set = entry.into_guard::<SortedSet>().unwrap();
+        payload += key.len();
+        for place in 0..8 {
+            let random = crate::store::types::scramble(&mut seed);
+            let member = format!("player:{place}{}", random % 1000);
+            set.insert(member.as_bytes(), score(score_of(random >> 10)), &thresholds);
+            payload += member.len() + 8;
+        }
+    }
+    (keyspace.database(0).bytes() as f64 - payload as f64) / SETS as f64
+}
+
+/// Redis takes some 90 bytes for such a set beyond its payload.
+#[test]
+fn a_small_set_takes_little_more_than_what_is_in_it() {
+    let small = overhead_of_small_sets(|random| (random % 100) as f64);
+    let whole = overhead_of_small_sets(|random| (random % 2_000_000_000) as f64);
+    let fractions = overhead_of_small_sets(|random| random as f64 / 1024.5);
+    eprintln!("bytes beyond the payload: scores below 100 {small:.1}, of 31 bits {whole:.1}, any {fractions:.1}");
+    assert!(small < 16.0 && whole < 52.0 && fractions < 84.0, "{small} {whole} {fractions}");
+}
+
+#[test]
+fn a_large_set_takes_less_than_a_node_each() {
+    const MEMBERS: u64 = 500_000;
+    let thresholds = Thresholds::default();
+    let mut set = SortedSet::new();
+    let (mut payload, mut seed) = (0, 7);
+    for number in 0..MEMBERS {
+        let member = format!("player:{number}");
+        set.insert(member.as_bytes(), score(crate::store::types::scramble(&mut seed) as f64), &thresholds);
+        payload += member.len() + 8;
+    }
+    let each = (set.heap_bytes() - payload) as f64 / MEMBERS as f64;
+    eprintln!("bytes beyond the payload for each of {MEMBERS} members: {each:.1}");
+    assert!(each < 85.0, "{each}");
 }

@@ -74,6 +74,7 @@ fn key_spec(keys: &KeySpec, reply: &mut Reply<'_>) {
     reply.bulk(b"begin_search");
     match keys.find {
         Find::Unknown { .. } => typed(reply, "unknown", &[]),
+        Find::Behind { word } => keyword(reply, word, begin),
         _ => typed(reply, "index", &[("index", begin)]),
     }
     reply.bulk(b"find_keys");
@@ -85,7 +86,21 @@ fn key_spec(keys: &KeySpec, reply: &mut Reply<'_>) {
         Find::Counted { step } => {
             typed(reply, "keynum", &[("keynumidx", 0), ("firstkey", 1), ("keystep", i64::try_from(step).unwrap_or(1))]);
         }
+        Find::Behind { .. } => typed(reply, "range", &[("lastkey", 0), ("keystep", 1), ("limit", 0)]),
     }
+}
+
+/// Where a key begins that stands behind a word.
+fn keyword(reply: &mut Reply<'_>, word: &str, begin: i64) {
+    reply.map(2);
+    reply.bulk(b"type");
+    reply.bulk(b"keyword");
+    reply.bulk(b"spec");
+    reply.map(2);
+    reply.bulk(b"keyword");
+    reply.bulk(word.as_bytes());
+    reply.bulk(b"startfrom");
+    reply.integer(begin);
 }
 
 fn typed(reply: &mut Reply<'_>, kind: &str, fields: &[(&str, i64)]) {
@@ -163,5 +178,6 @@ mod tests {
         assert_eq!(legacy(const { &[KeySpec::at(1, RO), KeySpec::counted(2, 1, RO)] }), (1, 1, 1, true));
         assert_eq!(legacy(const { &[KeySpec::counted(1, 1, RO)] }), (0, 0, 0, true));
         assert_eq!(legacy(const { &[KeySpec::at(1, RO), KeySpec::unknown(RO, None)] }), (1, 1, 1, true));
+        assert_eq!(legacy(const { &[KeySpec::at(1, RO), KeySpec::behind("STORE", 5, RO)] }), (1, 1, 1, true));
     }
 }

@@ -47,6 +47,7 @@ pub(super) fn stats(figures: &Figures, text: &mut Text) {
     text.field("rejected_connections", read(&board.connections_rejected));
     text.fields(&[("sync_full", 0), ("sync_partial_ok", 0), ("sync_partial_err", 0)]);
     text.field("expired_keys", whole.expired);
+    text.field("expired_subkeys", whole.expired_members);
     text.field("expired_stale_perc", "0.00");
     text.fields(&[("expired_time_cap_reached_count", 0), ("expire_cycle_cpu_milliseconds", 0)]);
     text.fields(&[("evicted_keys", 0), ("evicted_clients", 0), ("total_eviction_exceeded_time", 0), ("current_eviction_exceeded_time", 0)]);

@@ -18,18 +18,18 @@ use crate::time::UnixMillis;
 use text::Text;
 
 /// What the sections are written from: the figures of one moment, as far as shards and workers can tell of one.
-struct Figures {
-    board: Arc<Board>,
-    settings: Arc<Settings>,
-    now: UnixMillis,
-    shards: Vec<Tally>,
+pub(super) struct Figures {
+    pub(super) board: Arc<Board>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) now: UnixMillis,
+    pub(super) shards: Vec<Tally>,
     /// The sum of `shards`.
-    whole: Tally,
-    sessions: SessionTally,
+    pub(super) whole: Tally,
+    pub(super) sessions: SessionTally,
     /// Channels, patterns and sharded channels that somebody listens to.
-    listened: [u64; 3],
+    pub(super) listened: [u64; 3],
     /// By shard: messages that wait.
-    waiting: Vec<usize>,
+    pub(super) waiting: Vec<usize>,
 }
 
 struct Section {
@@ -92,7 +92,8 @@ fn is_wanted(section: &Section, args: Args<'_>) -> bool {
     if args.len() == 1 { section.shown == Shown::Plain } else { args.from(1).any(is_named) }
 }
 
-async fn collect(session: &Session) -> Result<Figures, Fault> {
+/// The figures of now.
+pub(super) async fn collect(session: &Session) -> Result<Figures, Fault> {
     let local = &session.local;
     // How long the mailboxes were before we asked.
     let waiting = local.router.mailboxes().iter().map(crate::shard::Mailbox::waiting).collect();

@@ -9,7 +9,7 @@
 //! cargo bench --bench versus -- --tests set,get --depths 16 --rounds 5
 //! cargo bench --bench versus -- --shards default          as many shards as the daemon chooses
 //! cargo bench --bench versus -- --scaling                 our two shards against our one
-//! cargo bench --bench versus -- --memory | --idle | --stall
+//! cargo bench --bench versus -- --memory | --idle | --stall | --fanout
 //! cargo bench --bench versus -- --all --write             everything, and docs/benchmarks.md with its plots
 //! ```
 //!
@@ -19,6 +19,8 @@
 
 #[path = "versus/bars.rs"]
 mod bars;
+#[path = "versus/fanout.rs"]
+mod fanout;
 #[path = "versus/idle.rs"]
 mod idle;
 #[path = "versus/load.rs"]
@@ -100,6 +102,11 @@ fn run() -> Outcome<()> {
                 let report = stall::measure(&options)?;
                 verdicts.stall(&report);
                 page.add("stall", report.markdown() + &verdicts.markdown(from));
+            }
+            Mode::Fanout => {
+                let report = fanout::measure(&options)?;
+                verdicts.fanout(&report);
+                page.add("fanout", report.markdown() + &verdicts.markdown(from));
             }
         }
     }

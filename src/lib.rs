@@ -22,6 +22,7 @@ mod rdb;
 mod command;
 // Floor 6, above the tokio line: actors and edges.
 mod net;
+mod pubsub;
 mod shard;
 // Floor 7: between actors.
 mod router;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::load::{Report as LoadReport, TESTS};
 use crate::seat::Shards;
-use crate::{idle, memory, stall};
+use crate::{fanout, idle, memory, stall};
 
 #[derive(Default)]
 pub struct Verdicts(Vec<Verdict>);
@@ -30,6 +30,7 @@ const WHOLE_SET_CPU: [(u32, f64); 2] = [(1, 1.0), (16, 0.7)];
 const TWO_SHARDS_CPU: (u32, f64) = (16, 1.35);
 const STRING_OVERHEAD_BYTES: f64 = 40.0;
 const STALL_MS: f64 = 10.0;
+const FANOUT_RATIO: f64 = 1.2;
 const IDLE_CPU_PERCENT: f64 = 0.2;
 const IDLE_RESIDENT_MIB: f64 = 15.0;
 const IDLE_CONNECTION_KIB: f64 = 8.0;
@@ -91,6 +92,13 @@ impl Verdicts {
         for row in &report.rows[..report.rows.len() - 1] {
             let bar = format!("worst wait while keys are loaded, {}", row.name);
             self.judge(bar, row.worst_ms.median, Bound::AtMost(STALL_MS), " ms");
+        }
+    }
+
+    pub fn fanout(&mut self, report: &fanout::Report) {
+        for row in &report.rows {
+            let bar = format!("messages to many subscribers per CPU second, {}", row.label());
+            self.judge(bar, row.ratio.median, Bound::AtLeast(FANOUT_RATIO), " times");
         }
     }
 

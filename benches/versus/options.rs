@@ -13,6 +13,7 @@ pub enum Mode {
     Memory,
     Idle,
     Stall,
+    Fanout,
 }
 
 pub struct Options {
@@ -79,6 +80,7 @@ impl Options {
                 "--memory" => options.modes.push(Mode::Memory),
                 "--idle" => options.modes.push(Mode::Idle),
                 "--stall" => options.modes.push(Mode::Stall),
+                "--fanout" => options.modes.push(Mode::Fanout),
                 "--all" => options.modes.extend([
                     Mode::Load(Shards::Exactly(1)),
                     Mode::Load(Shards::Default),
@@ -86,6 +88,7 @@ impl Options {
                     Mode::Memory,
                     Mode::Idle,
                     Mode::Stall,
+                    Mode::Fanout,
                 ]),
                 other => return Err(format!("unknown argument {other}; the first lines of benches/versus.rs list them").into()),
             }
@@ -105,7 +108,7 @@ impl Options {
     fn shrink_to_smoke(&mut self) {
         self.shrink();
         self.smoke = true;
-        self.modes = vec![Mode::Load(Shards::Exactly(1)), Mode::Memory];
+        self.modes = vec![Mode::Load(Shards::Exactly(1)), Mode::Memory, Mode::Fanout];
         self.depths = vec![1, 16];
         self.tests.retain(|test| matches!(test.name, "set" | "get" | "lpop" | "lrange_100" | "mset"));
     }

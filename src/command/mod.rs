@@ -30,7 +30,7 @@ pub(crate) use effects::{Discard, Effects};
 pub(crate) use fault::Fault;
 pub(crate) use keys::WATCH;
 pub(crate) use reach::{Limits, Reach};
-pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec, Row, Run, Spec, Spread, keys_of};
+pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec, Row, Run, Secret, Spec, Spread, keys_of};
 
 pub(crate) use crate::store::Watch;
 pub(crate) use crate::store::types::Thresholds;

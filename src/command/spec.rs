@@ -30,6 +30,28 @@ pub(crate) struct Spec {
     pub(crate) doc: Doc,
     /// COMMAND tips, as Redis names them (`request_policy:all_shards`).
     pub(crate) tips: &'static [&'static str],
+    pub(crate) secret: Secret,
+}
+
+/// Words that are shown to nobody but who handles the call: MONITOR and every log show `(redacted)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Secret {
+    Nothing,
+    /// All behind the name.
+    Everything,
+    /// The two behind this one.
+    Behind(&'static str),
+}
+
+impl Secret {
+    /// Whether word `at` of a call must not be shown.
+    pub(crate) fn hides(self, args: &Args<'_>, at: usize) -> bool {
+        match self {
+            Secret::Nothing => false,
+            Secret::Everything => at > 0,
+            Secret::Behind(word) => (1..=2).any(|back| at > back && args.is(at - back, word)),
+        }
+    }
 }
 
 /// How many words a call has, its name included.
@@ -131,6 +153,8 @@ impl Access {
     pub(crate) const INSERT: Access = Access(1 << 6);
     pub(crate) const DELETE: Access = Access(1 << 7);
     pub(crate) const VARIABLE: Access = Access(1 << 8);
+    /// It is no key, but is routed like one: a sharded channel.
+    pub(crate) const NOT_KEY: Access = Access(1 << 9);
 
     pub(crate) const fn and(self, other: Access) -> Access {
         Access(self.0 | other.0)
@@ -138,7 +162,7 @@ impl Access {
 
     /// The names in the order in which Redis lists them.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
-        const NAMES: [&str; 9] = ["RO", "RW", "OW", "RM", "access", "update", "insert", "delete", "variable_flags"];
+        const NAMES: [&str; 10] = ["RO", "RW", "OW", "RM", "access", "update", "insert", "delete", "variable_flags", "not_key"];
         NAMES.into_iter().enumerate().filter(move |(bit, _)| self.0 & (1 << bit) != 0).map(|(_, name)| name)
     }
 }
@@ -175,6 +199,8 @@ impl Flags {
     pub(crate) const IMMEDIATE: Flags = Flags(1 << 21);
     /// Runs what MULTI queued; not told by COMMAND.
     pub(crate) const RUNS_QUEUE: Flags = Flags(1 << 22);
+    /// May be asked by a client that speaks RESP2 and listens to something; not told by COMMAND.
+    pub(crate) const SUBSCRIBED: Flags = Flags(1 << 23);
 
     pub(crate) const fn and(self, other: Flags) -> Flags {
         Flags(self.0 | other.0)
@@ -402,7 +428,7 @@ impl Row {
 
 impl Spec {
     pub(crate) const fn new(name: &'static str, arity: Arity, keys: &'static [KeySpec], flags: Flags) -> Spec {
-        Spec { name, arity, keys, flags, categories: Categories::NONE, doc: Doc::NONE, tips: &[] }
+        Spec { name, arity, keys, flags, categories: Categories::NONE, doc: Doc::NONE, tips: &[], secret: Secret::Nothing }
     }
 
     /// The categories, those that follow from the flags included.

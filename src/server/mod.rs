@@ -19,8 +19,10 @@ use tokio::sync::{mpsc, watch};
 use crate::error::{Error, Result};
 use crate::metrics::{Pulse, SAMPLE_EVERY, Sampler, WorkerCounters, process};
 use crate::net::{Accepted, Door};
+use crate::pubsub::broker::PARCELS_MAX;
+use crate::pubsub::{Broker, Registry as Listeners};
 use crate::router::{Router, SHARDS_MAX, Sequencer};
-use crate::server::worker::{Arrival, WorkerPlan};
+use crate::server::worker::{Arrival, BrokerPlan, WorkerPlan};
 use crate::session::clients::QUESTIONS_MAX;
 use crate::session::{Board, Pause, Registry, Seat, Seldom};
 use crate::settings::Settings;
@@ -84,6 +86,9 @@ impl Assembly {
         let seeds = std::array::from_fn(|_| random_seed());
         let limits = Arc::new(Board::limits_of(&settings, seeds));
         let (desks, questions): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(QUESTIONS_MAX)).unzip();
+        let (broker, requests) = Broker::new();
+        let (parcel_desks, parcels): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(PARCELS_MAX)).unzip();
+        let mut broker_task = Some(BrokerPlan { registry: Listeners::new(seeds), requests, desks: parcel_desks.into() });
         let board = Arc::new(Board {
             settings: watch::Sender::new(Arc::new(settings)),
             limits: watch::Sender::new(limits),
@@ -91,6 +96,7 @@ impl Assembly {
             pause: Pause::default(),
             counters: (0..shards).map(|_| WorkerCounters::default()).collect(),
             desks,
+            broker,
             shutdown: watch::Sender::new(false),
             started: Instant::now(),
             started_at: UnixMillis::now(),
@@ -112,7 +118,7 @@ impl Assembly {
         let all_mailboxes = mailboxes.clone().into_boxed_slice();
         let router = Router::new(all_mailboxes, sequencer.clone(), board.limits.subscribe(), worker::ticks, next_seed());
         let (mut workers, mut threads) = (Vec::new(), Vec::new());
-        for (index, (inbox, questions)) in inboxes.into_iter().zip(questions).enumerate() {
+        for (index, ((inbox, questions), parcels)) in inboxes.into_iter().zip(questions).zip(parcels).enumerate() {
             let (sender, arrivals) = mpsc::channel(ARRIVALS_MAX);
             workers.push(sender);
             let plan = WorkerPlan {
@@ -123,6 +129,8 @@ impl Assembly {
                 mailboxes: mailboxes.clone().into_boxed_slice(),
                 sequencer: sequencer.clone(),
                 questions,
+                parcels,
+                broker: broker_task.take(),
                 arrivals,
                 phase: phase.subscribe(),
                 reclaimer: reclaimer.clone(),

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 use crate::net::Accepted;
+use crate::pubsub::desk::Item;
+use crate::pubsub::{self, broker, desk};
 use crate::router::{Router, Sequencer};
 use crate::server::{Phase, local_runtime, next_seed};
 use crate::session::clients::{self, Clients, Question};
@@ -34,11 +36,23 @@ pub(crate) struct WorkerPlan {
     pub(crate) mailboxes: Box<[Mailbox]>,
     pub(crate) sequencer: Arc<Sequencer>,
     pub(crate) questions: mpsc::Receiver<Question>,
+    /// From the broker.
+    pub(crate) parcels: mpsc::Receiver<Vec<Item>>,
+    /// On the first worker.
+    pub(crate) broker: Option<BrokerPlan>,
     pub(crate) arrivals: mpsc::Receiver<Arrival>,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) reclaimer: Reclaimer,
     /// Of the hash tables; the same in every shard, so that an entry's hash holds wherever it moves.
     pub(crate) seeds: [u64; 4],
+}
+
+/// What the broker is made of.
+pub(crate) struct BrokerPlan {
+    pub(crate) registry: pubsub::Registry,
+    pub(crate) requests: broker::Requests,
+    /// By worker.
+    pub(crate) desks: Box<[mpsc::Sender<Vec<Item>>]>,
 }
 
 /// How often a worker looks for clients that were idle for too long.
@@ -69,7 +83,21 @@ pub(crate) fn run(plan: WorkerPlan) {
 }
 
 async fn work(plan: WorkerPlan) {
-    let WorkerPlan { index, shards, board, inbox, mailboxes, sequencer, questions, mut arrivals, mut phase, reclaimer, seeds } = plan;
+    let WorkerPlan {
+        index,
+        shards,
+        board,
+        inbox,
+        mailboxes,
+        sequencer,
+        questions,
+        parcels,
+        broker,
+        mut arrivals,
+        mut phase,
+        reclaimer,
+        seeds,
+    } = plan;
     let databases = board.settings.borrow().databases;
     let part = Part { index: u32::try_from(index).unwrap_or(0), of: u32::try_from(shards).unwrap_or(1) };
     let keyspace = Keyspace::new(databases, part, seeds);
@@ -82,6 +110,7 @@ async fn work(plan: WorkerPlan) {
     let router = Router::new(mailboxes, sequencer, board.limits.subscribe(), ticks, next_seed());
     let local = Local::new(board, router, index);
     tokio::task::spawn_local(clients::answer(local.clone(), questions));
+    publish_here(&local, parcels, broker);
     let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
     housekeeping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -102,6 +131,22 @@ async fn work(plan: WorkerPlan) {
     }
 }
 
+/// Starts what brings messages to this worker's clients, and the broker if it lives here.
+fn publish_here(local: &Rc<Local>, parcels: mpsc::Receiver<Vec<Item>>, broker: Option<BrokerPlan>) {
+    if let Some(BrokerPlan { registry, requests, desks }) = broker {
+        tokio::task::spawn_local(async move {
+            let _guard = EndsProcess("the broker");
+            broker::run(registry, requests, desks).await;
+        });
+    }
+    let (dealing, asking) = (local.desk.clone(), local.clone());
+    tokio::task::spawn_local(async move {
+        let _guard = EndsProcess("a desk of the broker");
+        desk::run(dealing, parcels, || asking.outbox_limits()).await;
+    });
+    tokio::task::spawn_local(desk::see_off(local.desk.clone(), local.board.broker.clone()));
+}
+
 /// Starts the conversation with a new client.
 fn welcome(local: &Rc<Local>, arrival: Arrival) {
     let Arrival { accepted, id, seat } = arrival;
@@ -118,8 +163,9 @@ fn welcome(local: &Rc<Local>, arrival: Arrival) {
     client.ends_by(task.abort_handle());
 }
 
-/// Ends clients that were silent for longer than `timeout`, and those that never said who they are.
+/// Ends clients that were silent for longer than `timeout`, those that never said who they are, and subscribers that do not read.
 fn keep_house(local: &Rc<Local>) {
+    local.desk.keep_house(&local.outbox_limits());
     let (timeout, authentication, must_authenticate) = {
         let settings = local.settings();
         (settings.timeout, settings.authentication_timeout, settings.requirepass.is_some())
@@ -129,8 +175,11 @@ fn keep_house(local: &Rc<Local>) {
     }
     let now = UnixMillis::now();
     for client in local.clients.all() {
-        // When it was last used is known to a second: nobody is ended before his time.
-        let idle = timeout > 0 && now.since(client.last_used.get()) > timeout.saturating_add(1).saturating_mul(1000);
+        // When it was last used is known to a second: nobody is ended before his time. A subscriber may be silent for ever.
+        let idle = timeout > 0
+            && !client.listens()
+            && !client.monitors()
+            && now.since(client.last_used.get()) > timeout.saturating_add(1).saturating_mul(1000);
         let stranger = must_authenticate
             && !client.authenticated.get()
             && authentication > 0

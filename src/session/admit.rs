@@ -18,8 +18,17 @@ pub(crate) fn admit<'r>(session: &Session, registry: &'r Registry, args: &Args<'
     let refused = |id| move |fault| Refusal { fault, id, ends_transaction };
     allowed(session, command, args).map_err(refused(Some(command.id)))?;
     let entry = subcommand(command, args).map_err(refused(None))?;
-    arity(command, entry, args).and_then(|()| authenticated(session, entry)).map_err(refused(Some(entry.id)))?;
+    arity(command, entry, args)
+        .and_then(|()| authenticated(session, entry))
+        .and_then(|()| subscribed(session, entry))
+        .and_then(|()| monitoring(session, entry))
+        .map_err(refused(Some(entry.id)))?;
     Ok(entry)
+}
+
+/// The entry of a call that was let pass.
+pub(crate) fn find<'r>(registry: &'r Registry, args: &Args<'_>) -> Option<&'r Entry> {
+    registry.find(args.get(0)).and_then(|command| subcommand(command, args).ok())
 }
 
 /// Is there such a subcommand? A container that is called without one stands for itself.
@@ -69,6 +78,26 @@ fn authenticated(session: &Session, entry: &Entry) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::Because("NOAUTH Authentication required."))
+}
+
+/// Is it something else than an answer that this client waits for? RESP2 cannot tell the two apart.
+fn subscribed(session: &Session, entry: &Entry) -> Result<(), Fault> {
+    if entry.spec.flags.has(Flags::SUBSCRIBED) || !session.is_confined() {
+        return Ok(());
+    }
+    Err(Fault::told(format!(
+        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+        entry.spec.name
+    )))
+}
+
+/// Is it a key that somebody asks for who only looks on? To Redis he is a kind of replica.
+fn monitoring(session: &Session, entry: &Entry) -> Result<(), Fault> {
+    let touches = [Flags::WRITE, Flags::READONLY, Flags::MAY_REPLICATE].iter().any(|&flag| entry.spec.flags.has(flag));
+    if !touches || !session.client.monitors() {
+        return Ok(());
+    }
+    Err(Fault::Because("ERR Replica can't interact with the keyspace"))
 }
 
 /// What Redis shows of a name or an argument that it does not know.

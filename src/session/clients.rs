@@ -2,7 +2,7 @@
 //!
 //! A client's record is a handful of cells on its own thread. Who wants to know of another worker's clients asks that worker's desk.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use crate::metrics::SessionTally;
+use crate::pubsub::Listener;
 use crate::session::Local;
 use crate::time::UnixMillis;
 
@@ -48,6 +49,8 @@ pub(crate) struct Client {
     pub(crate) writing: Cell<bool>,
     /// It was killed, or the server stops: it ends when what it is doing is done.
     pub(crate) ending: Cell<bool>,
+    /// From its first subscription on.
+    pub(crate) listener: OnceCell<Rc<Listener>>,
     abort: RefCell<Option<AbortHandle>>,
 }
 
@@ -79,6 +82,7 @@ impl Client {
             busy: Cell::new(false),
             writing: Cell::new(false),
             ending: Cell::new(false),
+            listener: OnceCell::new(),
             abort: RefCell::new(None),
         }
     }
@@ -92,6 +96,21 @@ impl Client {
     pub(crate) fn is_local(&self) -> bool {
         let address = self.peer.parse::<std::net::SocketAddr>();
         self.unix || address.is_ok_and(|address| address.ip().to_canonical().is_loopback())
+    }
+
+    /// Whether it is subscribed to anything.
+    pub(crate) fn listens(&self) -> bool {
+        self.listener.get().is_some_and(|listener| listener.listens())
+    }
+
+    /// Whether MONITOR shows it everything.
+    pub(crate) fn monitors(&self) -> bool {
+        self.listener.get().is_some_and(|listener| listener.monitors())
+    }
+
+    /// How the client's task is ended from elsewhere.
+    pub(super) fn abort_handle(&self) -> Option<AbortHandle> {
+        self.abort.borrow().clone()
     }
 
     /// How to end the client's task while it waits.
@@ -137,7 +156,10 @@ pub(crate) struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         self.local.counters().connections.subtract(1);
-        self.local.clients.0.borrow_mut().remove(&self.id);
+        let client = self.local.clients.0.borrow_mut().remove(&self.id);
+        if let Some(listener) = client.as_ref().and_then(|client| client.listener.get()) {
+            self.local.desk.strike_off(listener);
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use std::pin::Pin;
 
 use ahash::RandomState;
 
-use crate::command::{Args, Arity, Categories, Doc, Fault, Flags, KeySpec, Row, Spec};
+use crate::command::{Args, Arity, Categories, Doc, Fault, Flags, KeySpec, Row, Secret, Spec};
+use crate::pubsub::Letter;
 use crate::resp::Reply;
 use crate::session::Session;
 
@@ -18,6 +19,10 @@ pub(crate) type Here = fn(&mut Session, &Args<'_>, &mut Reply<'_>) -> Result<(),
 
 /// A session command that must ask others. Everything the client sent before has been answered when it starts.
 pub(crate) type Ask = for<'a> fn(&'a mut Session, Args<'a>, Reply<'a>) -> Asked<'a>;
+
+/// A session command that posts a letter. It goes out when everything the client sent before has been done, together with those that follow it; the
+/// reply is how many get it.
+pub(crate) type Post = fn(&Args<'_>) -> Letter;
 
 /// The answer under way.
 pub(crate) type Asked<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + 'a>>;
@@ -29,6 +34,8 @@ pub(crate) enum Handler {
     Data(&'static Row),
     Here(Here),
     Ask(Ask),
+    /// The broker.
+    Post(Post),
     /// Nobody: it only has subcommands.
     Container,
 }
@@ -72,14 +79,13 @@ impl SessionRow {
         SessionRow { spec: Spec::new(name, arity, &[], Flags::NONE), handler: Handler::Ask(ask) }
     }
 
+    pub(crate) const fn post(name: &'static str, arity: Arity, post: Post) -> SessionRow {
+        SessionRow { spec: Spec::new(name, arity, &[], Flags::NONE), handler: Handler::Post(post) }
+    }
+
     /// A command that only has subcommands.
     pub(crate) const fn container(name: &'static str, arity: Arity) -> SessionRow {
         SessionRow { spec: Spec::new(name, arity, &[], Flags::NONE), handler: Handler::Container }
-    }
-
-    pub(crate) const fn keys(mut self, keys: &'static [KeySpec]) -> SessionRow {
-        self.spec.keys = keys;
-        self
     }
 
     pub(crate) const fn flags(mut self, flags: Flags) -> SessionRow {
@@ -87,8 +93,19 @@ impl SessionRow {
         self
     }
 
+    /// Words that COMMAND describes as keys.
+    pub(crate) const fn keys(mut self, keys: &'static [KeySpec]) -> SessionRow {
+        self.spec.keys = keys;
+        self
+    }
+
     pub(crate) const fn categories(mut self, categories: Categories) -> SessionRow {
         self.spec.categories = self.spec.categories.and(categories);
+        self
+    }
+
+    pub(crate) const fn secret(mut self, secret: Secret) -> SessionRow {
+        self.spec.secret = secret;
         self
     }
 

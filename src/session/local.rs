@@ -4,16 +4,17 @@ use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
 use crate::command::{Limits, Thresholds};
 use crate::metrics::{Pulse, SessionTally, Totals, WorkerCounters};
+use crate::pubsub::{self, Broker, Desk, Letter};
 use crate::router::{Round, Router, Spare};
 use crate::session::clients::{self, Clients, Question};
 use crate::session::{Pause, Registry};
-use crate::settings::Settings;
+use crate::settings::{OutputLimit, Settings};
 use crate::time::UnixMillis;
 
 /// What all workers see: settings, limits, the pause, everybody's counters, and the ways to each worker and to the server.
@@ -27,6 +28,7 @@ pub(crate) struct Board {
     pub(crate) counters: Vec<WorkerCounters>,
     /// By worker: where questions about its clients go.
     pub(crate) desks: Vec<mpsc::Sender<Question>>,
+    pub(crate) broker: Broker,
     /// SHUTDOWN.
     pub(crate) shutdown: watch::Sender<bool>,
     pub(crate) started: Instant,
@@ -97,6 +99,8 @@ pub(crate) struct Local {
     pub(crate) index: usize,
     pub(crate) clients: Clients,
     pub(crate) batches: Spare,
+    /// Where messages for this worker's clients arrive.
+    pub(crate) desk: Rc<Desk>,
     settings: RefCell<watch::Receiver<Arc<Settings>>>,
     seen: RefCell<Arc<Settings>>,
     #[expect(clippy::vec_box, reason = "turns are lent as boxes; the boxes are what is used again")]
@@ -115,6 +119,10 @@ pub(crate) struct Turn {
     pub(crate) round: Round,
     pub(crate) words: Vec<crate::resp::Span>,
     pub(crate) scratch: Vec<u8>,
+    /// Messages to post, with the row that each is counted under and whether its reply is thrown away.
+    pub(crate) letters: Vec<(Letter, u16, bool)>,
+    /// What MONITOR shows of the calls taken up.
+    pub(crate) shown: Vec<u8>,
 }
 
 /// What one read asks for. As Redis; larger reads gain nothing below 100 calls a read.
@@ -131,12 +139,14 @@ impl Local {
         let settings = board.settings.subscribe();
         let seen = settings.borrow().clone();
         let commands = board.registry.len();
+        let desk = Rc::new(Desk::new(board.hash_seeds));
         Rc::new(Local {
             board,
             router,
             index,
             clients: Clients::default(),
             batches: Spare::default(),
+            desk,
             settings: RefCell::new(settings),
             seen: RefCell::new(seen),
             rounds: RefCell::default(),
@@ -153,6 +163,13 @@ impl Local {
             *self.seen.borrow_mut() = self.settings.borrow_mut().borrow_and_update().clone();
         }
         Ref::map(self.seen.borrow(), |settings| &**settings)
+    }
+
+    /// What those who listen may leave unread.
+    pub(crate) fn outbox_limits(&self) -> pubsub::Limits {
+        let settings = self.settings();
+        let limit = |limit: OutputLimit| pubsub::Limit { hard: limit.hard, soft: limit.soft, patience: Duration::from_secs(limit.seconds) };
+        pubsub::Limits { subscriber: limit(settings.output_limit_pubsub), monitor: limit(settings.output_limit_normal) }
     }
 
     pub(crate) fn counters(&self) -> &WorkerCounters {
@@ -174,6 +191,8 @@ impl Local {
     pub(super) fn put_turn(&self, mut turn: Box<Turn>) {
         turn.words.clear();
         turn.scratch.clear();
+        turn.letters.clear();
+        turn.shown.clear();
         if turn.scratch.capacity() > SCRATCH_KEPT_MAX {
             turn.scratch = Vec::new();
         }

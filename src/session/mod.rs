@@ -5,9 +5,11 @@ pub(crate) mod clients;
 mod command;
 mod entry;
 mod local;
+mod monitor;
 mod pause;
 mod registry;
 mod serve;
+mod subscribe;
 mod transaction;
 
 use admit::misused;
@@ -46,6 +48,8 @@ pub(crate) struct Session {
     pub(crate) transaction: Option<Box<Transaction>>,
     /// WATCH.
     pub(crate) watched: Option<Box<Watched>>,
+    /// EXEC is running its block: a confirmation is an element of its reply, and what else is pushed comes behind that.
+    pub(crate) in_block: bool,
     /// The connection ends when what is owed has been written.
     pub(crate) closing: bool,
 }
@@ -74,6 +78,7 @@ impl Session {
             replies: Replies::On,
             transaction: None,
             watched: None,
+            in_block: false,
             closing: false,
         }
     }
@@ -88,11 +93,26 @@ impl Session {
     pub(crate) fn speak(&mut self, protocol: Protocol) {
         self.protocol = protocol;
         self.client.resp.set(if protocol == Protocol::Resp3 { 3 } else { 2 });
+        if let Some(listener) = self.client.listener.get() {
+            listener.speak(protocol);
+        }
     }
 
     /// Whether the client may do what strangers may not: it said who it is, or nobody has to.
     pub(crate) fn is_authenticated(&self) -> bool {
         self.authenticated || self.local.settings().requirepass.is_none()
+    }
+
+    /// Whether it may ask only a few things, because a message would be taken for the answer.
+    pub(crate) fn is_confined(&self) -> bool {
+        self.protocol == Protocol::Resp2 && self.client.listens()
+    }
+
+    /// It will be told nothing any more.
+    fn hang_up(&self) {
+        if let Some(listener) = self.client.listener.get() {
+            self.local.desk.strike_off(listener);
+        }
     }
 
     /// A call was answered, or was not to be: CLIENT REPLY SKIP is over with it.

@@ -14,9 +14,9 @@ use crate::command::{Args, Fault, Flags};
 use crate::metrics::CommandTally;
 use crate::resp::{self, Decoder, Reply, Violation};
 use crate::router::{Round, ShardsGone};
-use crate::session::admit::{Refusal, admit};
+use crate::session::admit::{Refusal, admit, find};
 use crate::session::local::{READ_BYTES, Turn};
-use crate::session::{Ask, Entry, Handler, Local, Replies, Session};
+use crate::session::{Ask, Entry, Handler, Local, Replies, Session, monitor, subscribe};
 use crate::time::UnixMillis;
 
 /// What a client that has not said who he is may have unread in our buffer before we hang up.
@@ -27,6 +27,9 @@ const UNAUTHENTICATED_QUERY_BYTES_MAX: usize = 1 << 20;
 const ANSWERED_BYTES_MAX: usize = 256 << 10;
 const UNAUTHENTICATED_ANSWERED_BYTES_MAX: usize = 16 << 10;
 
+/// Letters posted at once: enough to share a message to the broker, not so many that other publishers wait long for it.
+const LETTERS_MAX: usize = 128;
+
 /// Why taking up requests stopped.
 enum Stop {
     /// There is enough to write.
@@ -34,7 +37,7 @@ enum Stop {
     /// The buffer holds no further whole request.
     NeedsMore,
     /// The next request has to wait until everything before it is answered: this handler must ask others.
-    Barrier { ask: Ask, id: u16, start: usize, end: usize, silent: bool },
+    Barrier { ask: Ask, id: u16, start: usize, end: usize },
     /// The next request has to wait until the pause is over; it begins here.
     Paused { at: usize },
     /// The client broke the protocol, or said goodbye: nothing more is read.
@@ -49,9 +52,14 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut session: Sessio
     loop {
         session.client.busy.set(false);
         if session.client.ending.get() || local.stopping.get() {
-            return linger(&mut stream).await;
+            return linger(&session, &mut stream).await;
         }
-        match fill(&mut stream, &mut input, &decoder, &local).await {
+        let filled = if session.client.listener.get().is_some() {
+            subscribe::listen(&session, &mut stream, &mut input, &decoder).await
+        } else {
+            fill(&mut stream, &mut input, &decoder, &local).await
+        };
+        match filled {
             Ok(0) | Err(_) => return,
             Ok(read) => {
                 local.counters().bytes_in.add(read as u64);
@@ -64,7 +72,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut session: Sessio
         let ended = answer(&mut session, &mut stream, &mut decoder, &mut input, &mut turn).await;
         local.put_turn(turn);
         if ended.is_err() || session.closing {
-            return linger(&mut stream).await;
+            return linger(&session, &mut stream).await;
         }
     }
 }
@@ -74,7 +82,8 @@ const LINGER: Duration = Duration::from_millis(500);
 
 /// Says that nothing more will come, and throws away what the client still sends, until it hangs up too or its time is over: a socket closed
 /// with unread bytes in it is reset, and what we said last may be lost.
-async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) {
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(session: &Session, stream: &mut S) {
+    session.hang_up();
     let last_words = async {
         stream.shutdown().await?;
         while poll_fn(|cx| poll_discard(stream, cx)).await? > 0 {}
@@ -93,7 +102,7 @@ fn poll_discard<S: AsyncRead + Unpin>(stream: &mut S, cx: &mut Context<'_>) -> P
 }
 
 /// Reads once into the session's buffer; takes a spare buffer only while there is something to read.
-async fn fill<S: AsyncRead + Unpin>(
+pub(super) async fn fill<S: AsyncRead + Unpin>(
     stream: &mut S,
     input: &mut Option<Arc<Vec<u8>>>,
     decoder: &Decoder,
@@ -143,10 +152,15 @@ async fn answer<S: AsyncWrite + Unpin>(
                 *input = kept;
                 return Ok(());
             }
-            Stop::Barrier { ask, id, start, end, silent } => {
+            Stop::Barrier { ask, id, start, end } => {
                 // The words of the request stay in `turn.words[start..]`.
                 let args = Args::new(&buffer, &turn.words[start..end]);
-                ask_others(session, stream, ask, id, args, silent, &mut turn.scratch).await?;
+                ask_others(session, stream, ask, id, args, &mut turn.scratch).await?;
+                if session.local.board.broker.is_watched() {
+                    let entry = find(&session.local.board.registry, &args);
+                    entry.into_iter().for_each(|entry| monitor::show(&mut turn.shown, session, entry.spec, &args));
+                    subscribe::show(session, turn).await?;
+                }
                 turn.words.clear();
             }
             Stop::Paused { at: held } => {
@@ -168,7 +182,7 @@ async fn answer<S: AsyncWrite + Unpin>(
 }
 
 /// The connection is over; nothing more can be said on it.
-struct Ended;
+pub(super) struct Ended;
 
 impl From<io::Error> for Ended {
     fn from(_: io::Error) -> Ended {
@@ -187,6 +201,7 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
     let local = session.local.clone();
     let registry = &local.board.registry;
     let mut paused = local.board.pause.is_set();
+    let is_watched = local.board.broker.is_watched();
     let mut limits = query_limits(session);
     let shards = local.router.shards();
     let mut last: Option<&Entry> = None;
@@ -195,6 +210,11 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
         let end = match decoder.next(bytes, at, &limits, &mut turn.words) {
             Ok(Some(end)) => end,
             Ok(None) => return (Stop::NeedsMore, at),
+            Err(_) if !turn.letters.is_empty() => {
+                // Their answers come before the complaint.
+                *decoder = Decoder::new();
+                return (Stop::Enough, at);
+            }
             Err(violation) => {
                 complain(session, turn, &violation);
                 return (Stop::Close, at);
@@ -219,6 +239,10 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
         if paused && admitted.as_ref().is_ok_and(|entry| session.is_held(entry, UnixMillis::now())) {
             return (Stop::Paused { at }, at);
         }
+        // Nothing asked after a letter overtakes it.
+        if !turn.letters.is_empty() && !admitted.as_ref().is_ok_and(|entry| matches!(entry.handler, Handler::Post(_))) {
+            return (Stop::Enough, at);
+        }
         if session.replies == Replies::SkipNext {
             session.replies = Replies::SkipThis;
         }
@@ -242,6 +266,7 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
             at = end;
             continue;
         }
+        let mut is_enough = false;
         match entry.handler {
             Handler::Data(row) => {
                 last = entry.plain.then_some(entry);
@@ -266,21 +291,35 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
                 local.tally.borrow_mut().count(entry.id, CommandTally { calls: 1, nanos: 0, failed: u64::from(failed) });
                 limits = query_limits(session);
                 paused = local.board.pause.is_set();
-                if !session.closing && has_enough(session, turn) {
-                    return (Stop::Enough, end);
-                }
+                is_enough = has_enough(session, turn);
             }
             Handler::Ask(ask) => {
                 let words = turn.words.len();
-                return (Stop::Barrier { ask, id: entry.id, start: 0, end: words, silent }, end);
+                return (Stop::Barrier { ask, id: entry.id, start: 0, end: words }, end);
+            }
+            Handler::Post(post) => {
+                // It overtakes nothing that was asked before.
+                if turn.round.asks_shards() {
+                    return (Stop::Enough, at);
+                }
+                turn.letters.push((post(&args), entry.id, silent));
+                session.said();
+                // Who listens himself gets each message before its answer.
+                is_enough = turn.letters.len() >= LETTERS_MAX || session.client.listens();
             }
             Handler::Container => {
                 refuse(session, turn, &Refusal { fault: Fault::Arity(entry.spec.name), id: Some(entry.id), ends_transaction: false });
             }
         }
+        if is_watched {
+            monitor::show(&mut turn.shown, session, entry.spec, &Args::new(bytes, &turn.words));
+        }
         at = end;
         if session.closing {
             return (Stop::Close, at);
+        }
+        if is_enough {
+            return (Stop::Enough, at);
         }
     }
 }
@@ -359,6 +398,9 @@ async fn flush<S: AsyncWrite + Unpin>(
     buffer: Arc<Vec<u8>>,
     turn: &mut Turn,
 ) -> Result<Arc<Vec<u8>>, Ended> {
+    if !turn.letters.is_empty() {
+        subscribe::post(session, stream, turn).await?;
+    }
     if turn.round.is_empty() {
         return Ok(buffer);
     }
@@ -372,6 +414,7 @@ async fn flush<S: AsyncWrite + Unpin>(
     } else {
         kept = Some(buffer);
     }
+    subscribe::show(session, turn).await?;
     let Turn { round, scratch, .. } = turn;
     // Replies that grow large come in pieces: no further one is asked for before the client has taken the last.
     let result = loop {
@@ -386,7 +429,7 @@ async fn flush<S: AsyncWrite + Unpin>(
     kept.or(input).ok_or(Ended)
 }
 
-async fn write<S: AsyncWrite + Unpin>(session: &Session, stream: &mut S, bytes: &[u8]) -> io::Result<()> {
+pub(super) async fn write<S: AsyncWrite + Unpin>(session: &Session, stream: &mut S, bytes: &[u8]) -> io::Result<()> {
     if bytes.is_empty() {
         return Ok(());
     }
@@ -417,7 +460,6 @@ async fn ask_others<S: AsyncWrite + Unpin>(
     ask: Ask,
     id: u16,
     args: Args<'_>,
-    silent: bool,
     scratch: &mut Vec<u8>,
 ) -> Result<(), Ended> {
     let (protocol, started) = (session.protocol, Instant::now());
@@ -430,11 +472,17 @@ async fn ask_others<S: AsyncWrite + Unpin>(
         Reply::new(scratch, protocol).error(&fault.text());
         fault.count_in(&mut local.tally.borrow_mut().errors);
     }
+    // RESET may just have changed whether this very call is answered.
+    let silent = session.replies != Replies::On;
     session.said();
     let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
     local.tally.borrow_mut().count(id, CommandTally { calls: 1, nanos, failed });
     local.counters().commands.add(1);
     session.client.calls.set(session.client.calls.get() + 1);
+    // What it has subscribed to or not, if it is that what was asked, and messages of before. Behind the answer to EXEC, which holds the former.
+    if !std::mem::take(&mut session.in_block) {
+        subscribe::push_out(session, stream).await?;
+    }
     if !silent {
         write(session, stream, scratch).await?;
     }

@@ -20,6 +20,7 @@ mod keys;
 mod members;
 mod operation;
 mod protocol;
+mod pubsub;
 mod rdb;
 mod robustness;
 mod serial;

@@ -2,6 +2,7 @@
 
 mod connection;
 mod help;
+mod pubsub;
 #[cfg(test)]
 mod reference;
 mod server;
@@ -11,7 +12,7 @@ use crate::command::{Arity, Categories, Flags};
 use crate::session::{Here, SessionRow};
 
 /// Every family of session commands.
-pub(crate) static SESSION_FAMILIES: &[&[SessionRow]] = &[CONTAINERS, connection::TABLE, server::TABLE, transaction::TABLE];
+pub(crate) static SESSION_FAMILIES: &[&[SessionRow]] = &[CONTAINERS, connection::TABLE, pubsub::TABLE, server::TABLE, transaction::TABLE];
 
 /// Containers whose subcommands are data rows.
 static CONTAINERS: &[SessionRow] = &[

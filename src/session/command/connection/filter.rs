@@ -26,9 +26,9 @@ impl Kind {
         found.map(|(_, kind)| kind).ok_or_else(|| Fault::told(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word))))
     }
 
-    /// What this client is. There are no others yet.
-    pub(super) fn of(_: &Client) -> Kind {
-        Kind::Normal
+    /// What this client is. There are no primaries and replicas yet.
+    pub(super) fn of(client: &Client) -> Kind {
+        if client.listens() { Kind::Subscriber } else { Kind::Normal }
     }
 }
 

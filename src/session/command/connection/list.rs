@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::command::{Args, Fault};
+use crate::pubsub::Space;
 use crate::resp::{Reply, number};
 use crate::session::command::connection::filter::Kind;
 use crate::session::{Asked, Client, Registry, Session, clients};
@@ -55,13 +56,19 @@ fn line(client: &Client, registry: &Registry, now: UnixMillis) -> String {
     let query_bytes = client.query_bytes.get();
     let (multi, multi_bytes) = client.queued.get().map_or((-1, 0), |(calls, bytes)| (i64::try_from(calls).unwrap_or(i64::MAX), bytes));
     // Buffers belong to the worker and are lent while there is something to do, so that a client at rest holds its record only.
-    let total = std::mem::size_of::<Session>() + std::mem::size_of::<Client>() + query_bytes + multi_bytes;
+    let listens = |space| client.listener.get().map_or(0, |listener| listener.count(space));
+    let (pushes, push_bytes) = client.listener.get().map_or((0, 0), |listener| listener.backlog());
+    let held = query_bytes + multi_bytes + usize::try_from(push_bytes).unwrap_or(0);
+    let total = std::mem::size_of::<Session>() + std::mem::size_of::<Client>() + held;
     let mut line = String::with_capacity(320);
     // Writing to a String cannot fail.
     let _ = write!(line, "id={} addr={} laddr={} fd={}", client.id, client.peer, client.own, client.descriptor);
     let _ = write!(line, " name={} age={age} idle={idle}", String::from_utf8_lossy(&client.name.borrow()));
-    let _ = write!(line, " flags={} db={} sub=0 psub=0 ssub=0 multi={multi}", Flags(client), client.database.get());
-    let _ = write!(line, " qbuf={query_bytes} qbuf-free=0 argv-mem=0 multi-mem={multi_bytes} rbs=0 rbp=0 obl=0 oll=0 omem=0");
+    let _ = write!(line, " flags={} db={}", Flags(client), client.database.get());
+    let (sub, psub, ssub) = (listens(Space::Channels), listens(Space::Patterns), listens(Space::ShardChannels));
+    let _ = write!(line, " sub={sub} psub={psub} ssub={ssub} multi={multi}");
+    let _ = write!(line, " qbuf={query_bytes} qbuf-free=0 argv-mem=0 multi-mem={multi_bytes} rbs=0 rbp=0");
+    let _ = write!(line, " obl=0 oll={pushes} omem={push_bytes}");
     let _ = write!(line, " tot-mem={total} events=r cmd={command} user={} redir=-1", client.user.borrow());
     let _ =
         write!(line, " resp={} lib-name={} lib-ver={}", client.resp.get(), client.library_name.borrow(), client.library_version.borrow());
@@ -76,6 +83,8 @@ impl std::fmt::Display for Flags<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let client = self.0;
         let letters = [
+            (client.monitors(), 'O'),
+            (client.listens(), 'P'),
             (client.queued.get().is_some(), 'x'),
             (client.ending.get(), 'A'),
             (client.unix, 'U'),

@@ -11,12 +11,14 @@ mod ping;
 mod reset;
 mod select;
 
-use crate::command::{Arity, Categories, Flags};
+use crate::command::{Arity, Categories, Flags, Secret};
 use crate::session::SessionRow;
 use crate::session::command::{help, here};
 
 /// What may be asked before anybody said who he is, and even while a script runs for too long.
 const HANDSHAKE: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::NO_AUTH).and(Flags::ALLOW_BUSY);
+/// What ends something, and so may be said in whatever state.
+const LEAVES: Flags = HANDSHAKE.and(Flags::SUBSCRIBED).and(Flags::IMMEDIATE);
 /// Most of CLIENT.
 const OWN: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE);
 /// CLIENT commands that reach other clients.
@@ -26,14 +28,14 @@ const VARIES: &[&str] = &["nondeterministic_output"];
 
 /// The commands of the conversation.
 pub(crate) static TABLE: &[SessionRow] = &[
-    here("auth", Arity::at_least(2), auth::run).flags(HANDSHAKE).categories(Categories::CONNECTION).doc(
+    here("auth", Arity::at_least(2), auth::run).secret(Secret::Everything).flags(HANDSHAKE).categories(Categories::CONNECTION).doc(
         "connection",
         "1.0.0",
         "Says who the client is, by a password and, where there are several users, a name.",
         "O(1)",
         "[username] password",
     ),
-    here("hello", Arity::at_least(1), hello::run).flags(HANDSHAKE).categories(Categories::CONNECTION).doc(
+    here("hello", Arity::at_least(1), hello::run).secret(Secret::Behind("auth")).flags(HANDSHAKE).categories(Categories::CONNECTION).doc(
         "connection",
         "6.0.0",
         "Opens the conversation: chooses the protocol, and may authenticate and name the connection in the same call.",
@@ -41,7 +43,7 @@ pub(crate) static TABLE: &[SessionRow] = &[
         "[protover [AUTH username password] [SETNAME clientname]]",
     ),
     here("ping", Arity::at_least(1), ping::run)
-        .flags(Flags::FAST)
+        .flags(Flags::FAST.and(Flags::SUBSCRIBED))
         .categories(Categories::CONNECTION)
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .doc("connection", "1.0.0", "Answers PONG, or the message it was given.", "O(1)", "[message]"),
@@ -53,14 +55,14 @@ pub(crate) static TABLE: &[SessionRow] = &[
         .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))
         .categories(Categories::CONNECTION)
         .doc("connection", "1.0.0", "Chooses the numbered database that later calls of this connection work on.", "O(1)", "index"),
-    here("quit", Arity::at_least(1), reset::quit).flags(HANDSHAKE.and(Flags::IMMEDIATE)).categories(Categories::CONNECTION).doc(
+    here("quit", Arity::at_least(1), reset::quit).flags(LEAVES).categories(Categories::CONNECTION).doc(
         "connection",
         "1.0.0",
         "Answers OK and closes the connection.",
         "O(1)",
         "",
     ),
-    here("reset", Arity::exactly(1), reset::run).flags(HANDSHAKE.and(Flags::IMMEDIATE)).categories(Categories::CONNECTION).doc(
+    SessionRow::ask("reset", Arity::exactly(1), reset::run).flags(LEAVES).categories(Categories::CONNECTION).doc(
         "connection",
         "6.2.0",
         "Brings the connection back to the state of a new one: RESP2, database 0, no name, the default user.",

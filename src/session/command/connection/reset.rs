@@ -2,9 +2,18 @@
 
 use crate::command::{Args, Fault};
 use crate::resp::{Protocol, Reply};
-use crate::session::{Replies, Session};
+use crate::session::{Asked, Replies, Session, subscribe};
 
-pub(super) fn run(session: &mut Session, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+pub(super) fn run<'a>(session: &'a mut Session, _: Args<'a>, mut reply: Reply<'a>) -> Asked<'a> {
+    Box::pin(async move {
+        subscribe::leave_all(session).await?;
+        start_anew(session);
+        reply.simple("RESET");
+        Ok(())
+    })
+}
+
+fn start_anew(session: &mut Session) {
     session.forget_transaction();
     session.select(0);
     session.speak(Protocol::Resp2);
@@ -16,8 +25,6 @@ pub(super) fn run(session: &mut Session, _: &Args<'_>, reply: &mut Reply<'_>) ->
     client.name.take();
     client.no_evict.set(false);
     client.no_touch.set(false);
-    reply.simple("RESET");
-    Ok(())
 }
 
 /// Whatever follows in the same pipeline is not done any more.

@@ -7,6 +7,7 @@ mod debug;
 mod info;
 mod lolwut;
 mod memory;
+mod monitor;
 mod shutdown;
 mod time;
 
@@ -172,6 +173,13 @@ pub(crate) static TABLE: &[SessionRow] = &[
         "Lays a mosaic of broken tiles and tells the version.",
         "",
         "[VERSION version] [columns [rows [tiles]]]",
+    ),
+    SessionRow::ask("monitor", Arity::exactly(1), monitor::run).flags(OPERATORS).doc(
+        "server",
+        "1.0.0",
+        "Shows every call of every client, as it is done, until RESET or the end.",
+        "",
+        "",
     ),
     here("shutdown", Arity::at_least(1), shutdown::run).flags(OPERATORS.and(Flags::NO_MULTI).and(Flags::ALLOW_BUSY)).doc(
         "server",

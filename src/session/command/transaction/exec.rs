@@ -8,7 +8,7 @@ use crate::metrics::CommandTally;
 use crate::resp::Reply;
 use crate::router::{Needs, Round, Way};
 use crate::session::transaction::{Block, Queued, Watched};
-use crate::session::{Ask, Asked, Handler, Session};
+use crate::session::{Asked, Handler, Session, monitor, subscribe};
 use crate::shard::batch::Watching;
 
 const STOPPING: Fault = Fault::Because("ERR the server is stopping");
@@ -22,6 +22,7 @@ pub(super) fn run<'a>(session: &'a mut Session, _: Args<'a>, mut reply: Reply<'a
             return Err(Fault::Because("EXECABORT Transaction discarded because of previous errors."));
         }
         let block = transaction.into_block();
+        session.in_block = true;
         let local = session.local.clone();
         let mut turn = local.take_turn();
         let done = done(session, &block, watched.as_deref(), &mut turn.round).await;
@@ -32,6 +33,10 @@ pub(super) fn run<'a>(session: &'a mut Session, _: Args<'a>, mut reply: Reply<'a
             }
             Ok(false) => reply.null_array(),
             Err(_) => {}
+        }
+        if matches!(done, Ok(true)) && local.board.broker.is_watched() {
+            block.calls.iter().for_each(|call| monitor::show(&mut turn.shown, session, call.spec, &block.args(call)));
+            subscribe::show(session, &mut turn).await.map_err(|_| STOPPING)?;
         }
         turn.round.reset(&local.batches);
         local.put_turn(turn);
@@ -77,9 +82,19 @@ async fn done(session: &mut Session, block: &Block, watched: Option<&Watched>, r
             later
         }
     };
-    for (number, call, ask) in later {
+    for (number, call) in later {
         let mut written = Vec::new();
-        let result = ask(session, block.args(&call), Reply::new(&mut written, session.protocol)).await;
+        let (args, protocol) = (block.args(&call), session.protocol);
+        let result = match call.handler {
+            Handler::Ask(ask) => ask(session, args, Reply::new(&mut written, protocol)).await,
+            Handler::Post(post) => {
+                let counts = subscribe::publish(session, vec![post(&args)]).await.map_err(|_| STOPPING)?;
+                let receivers = counts.iter().sum::<usize>();
+                Reply::new(&mut written, protocol).integer(i64::try_from(receivers).unwrap_or(i64::MAX));
+                Ok(())
+            }
+            Handler::Data(_) | Handler::Here(_) | Handler::Container => Ok(()),
+        };
         settle(session, &call, result, &mut written);
         round.fill(number, written);
     }
@@ -87,7 +102,7 @@ async fn done(session: &mut Session, block: &Block, watched: Option<&Watched>, r
 }
 
 /// Deals the calls out, and answers those that the session can answer at once. Returns those that it must ask others for.
-fn assemble(session: &mut Session, block: &Block, round: &mut Round, way: Way) -> Vec<(u32, Queued, Ask)> {
+fn assemble(session: &mut Session, block: &Block, round: &mut Round, way: Way) -> Vec<(u32, Queued)> {
     let local = session.local.clone();
     let shards = local.router.shards();
     let mut later = Vec::new();
@@ -102,7 +117,7 @@ fn assemble(session: &mut Session, block: &Block, round: &mut Round, way: Way) -
                 settle(session, call, result, &mut written);
                 round.answer(session.protocol, false, |reply| reply.raw(&written));
             }
-            (Handler::Ask(ask), _) => later.push((round.answer_later(), *call, ask)),
+            (Handler::Ask(_) | Handler::Post(_), _) => later.push((round.answer_later(), *call)),
             (Handler::Container, _) => round.answer(session.protocol, false, |reply| reply.error(&Fault::Arity(call.spec.name).text())),
         }
     }

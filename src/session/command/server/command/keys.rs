@@ -35,7 +35,8 @@ fn keys(session: &Session, call: &Args<'_>) -> Result<Vec<(usize, Access)>, Faul
         _ => entry.subcommand(call.get(1)),
     });
     let Some(Entry { spec, .. }) = entry else { return Err(Fault::Because("ERR Invalid command specified")) };
-    if spec.keys.is_empty() {
+    // Channels are described as keys are, and are none.
+    if spec.keys.iter().all(|keys| keys.access == Access::NOT_KEY) {
         return Err(Fault::Because("ERR The command has no key arguments"));
     }
     if !spec.arity.admits(call.len()) {

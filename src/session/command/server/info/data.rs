@@ -53,7 +53,8 @@ pub(super) fn stats(figures: &Figures, text: &mut Text) {
     text.fields(&[("evicted_keys", 0), ("evicted_clients", 0), ("total_eviction_exceeded_time", 0), ("current_eviction_exceeded_time", 0)]);
     text.field("keyspace_hits", whole.hits);
     text.field("keyspace_misses", whole.misses);
-    text.fields(&[("pubsub_channels", 0), ("pubsub_patterns", 0), ("pubsubshard_channels", 0)]);
+    let [channels, patterns, shard_channels] = figures.listened;
+    text.fields(&[("pubsub_channels", channels), ("pubsub_patterns", patterns), ("pubsubshard_channels", shard_channels)]);
     text.fields(&[("latest_fork_usec", 0), ("total_forks", 0), ("migrate_cached_sockets", 0), ("slave_expires_tracked_keys", 0)]);
     text.fields(&[("active_defrag_hits", 0), ("active_defrag_misses", 0), ("active_defrag_key_hits", 0), ("active_defrag_key_misses", 0)]);
     text.fields(&[("total_active_defrag_time", 0), ("current_active_defrag_time", 0)]);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::command::Args;
 use crate::command::Fault;
 use crate::metrics::{SessionTally, Tally};
+use crate::pubsub::{Registry as Listeners, Space};
 use crate::resp::Reply;
 use crate::session::{Asked, Board, Session, clients};
 use crate::settings::Settings;
@@ -25,6 +26,8 @@ pub(super) struct Figures {
     /// The sum of `shards`.
     pub(super) whole: Tally,
     pub(super) sessions: SessionTally,
+    /// Channels, patterns and sharded channels that somebody listens to.
+    pub(super) listened: [u64; 3],
     /// By shard: messages that wait.
     pub(super) waiting: Vec<usize>,
 }
@@ -98,6 +101,8 @@ pub(super) async fn collect(session: &Session) -> Result<Figures, Fault> {
     let mut whole = Tally::default();
     shards.iter().for_each(|shard| whole.add(shard));
     let sessions = clients::tallies(local, false).await;
+    let count = |registry: &Listeners| Space::SUBSCRIBED.map(|space| registry.count(space) as u64);
+    let listened = local.board.broker.look(count).await.unwrap_or_default();
     let settings = local.board.settings.borrow().clone();
-    Ok(Figures { board: local.board.clone(), settings, now: UnixMillis::now(), shards, whole, sessions, waiting })
+    Ok(Figures { board: local.board.clone(), settings, now: UnixMillis::now(), shards, whole, sessions, listened, waiting })
 }

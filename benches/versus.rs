@@ -10,6 +10,9 @@
 //! cargo bench --bench versus -- --shards default          as many shards as the daemon chooses
 //! cargo bench --bench versus -- --scaling                 our two shards against our one
 //! cargo bench --bench versus -- --memory | --idle | --stall | --fanout
+//! cargo bench --bench versus -- --large               values of a million elements, depth 16
+//! cargo bench --bench versus -- --collections         memory of small collections and of a large one
+//! cargo bench --bench versus -- --waits               the wait of others while a million members or keys are dealt with
 //! cargo bench --bench versus -- --all --write             everything, and docs/benchmarks.md with its plots
 //! ```
 //!
@@ -19,6 +22,8 @@
 
 #[path = "versus/bars.rs"]
 mod bars;
+#[path = "versus/collections.rs"]
+mod collections;
 #[path = "versus/fanout.rs"]
 mod fanout;
 #[path = "versus/idle.rs"]
@@ -33,12 +38,16 @@ mod options;
 mod page;
 #[path = "versus/plot.rs"]
 mod plot;
+#[path = "versus/probe.rs"]
+mod probe;
 #[path = "versus/seat.rs"]
 mod seat;
 #[path = "versus/spread.rs"]
 mod spread;
 #[path = "versus/stall.rs"]
 mod stall;
+#[path = "versus/waits.rs"]
+mod waits;
 #[path = "versus/wire.rs"]
 mod wire;
 
@@ -74,7 +83,7 @@ fn run() -> Outcome<()> {
                 let (ours, theirs) = (Recipe::ours(&options, *shards), Recipe::theirs(&options));
                 let name = format!("load-{}", shards.label().replace(' ', "-"));
                 println!("\n== {} against {} ==\n", ours.name, theirs.name);
-                let report = load::duel(&options, &ours, &theirs, &options.tests)?;
+                let report = load::duel(&options, &ours, &theirs, &options.tests, &options.depths)?;
                 verdicts.load(*shards, &report);
                 page.add(&name, report.markdown() + &verdicts.markdown(from));
                 page.plot(&name, plot::ratios(&report, &ours.name, &theirs.name));
@@ -83,7 +92,7 @@ fn run() -> Outcome<()> {
                 let (two, one) = (Recipe::ours(&options, Shards::Exactly(2)), Recipe::ours(&options, Shards::Exactly(1)));
                 println!("\n== two shards against one ==\n");
                 let tests = options.tests.iter().filter(|test| matches!(test.name, "set" | "get" | "incr")).copied().collect::<Vec<_>>();
-                let report = load::duel(&options, &two, &one, &tests)?;
+                let report = load::duel(&options, &two, &one, &tests, &options.depths)?;
                 verdicts.scaling(&report);
                 page.add("scaling", report.markdown() + &verdicts.markdown(from));
             }
@@ -108,12 +117,31 @@ fn run() -> Outcome<()> {
                 verdicts.fanout(&report);
                 page.add("fanout", report.markdown() + &verdicts.markdown(from));
             }
+            Mode::Large => {
+                let (ours, theirs) = (Recipe::ours(&options, Shards::Exactly(1)), Recipe::theirs(&options));
+                println!("\n== large values: {} against {} ==\n", ours.name, theirs.name);
+                let report = load::duel(&options, &ours, &theirs, &load::LARGE_TESTS, &[load::LARGE_DEPTH])?;
+                page.add("large", report.markdown());
+                page.plot("large", plot::ratios(&report, &ours.name, &theirs.name));
+            }
+            Mode::Collections => {
+                let report = collections::measure(&options)?;
+                page.add("collections", report.markdown());
+                page.plot("collections", plot::collections(&report));
+            }
+            Mode::Waits => {
+                let report = waits::measure(&options)?;
+                page.add("waits", report.markdown());
+                page.plot("waits", plot::waits(&report));
+            }
         }
     }
     if options.smoke {
         return Ok(());
     }
-    print!("{}", verdicts.text());
+    if verdicts.count() > 0 {
+        print!("{}", verdicts.text());
+    }
     if options.write {
         page.write()?;
     }

@@ -91,7 +91,7 @@ impl Verdicts {
     pub fn stall(&mut self, report: &stall::Report) {
         for row in &report.rows[..report.rows.len() - 1] {
             let bar = format!("worst wait while keys are loaded, {}", row.name);
-            self.judge(bar, row.worst_ms.median, Bound::AtMost(STALL_MS), " ms");
+            self.judge(bar, row.waits.worst_ms.median, Bound::AtMost(STALL_MS), " ms");
         }
     }
 

@@ -36,6 +36,10 @@ enum Stage {
     List,
     Set,
     SortedSet,
+    /// One value of many elements, and the words that ask it: redis-benchmark has no such test of its own.
+    Large(&'static [&'static str]),
+    /// The same, built again before every run, which makes it grow.
+    LargeAgain(&'static [&'static str]),
 }
 
 pub const TESTS: [Test; 20] = [
@@ -60,6 +64,30 @@ pub const TESTS: [Test; 20] = [
     Test { name: "mset", stage: Stage::Keys("key") },
     Test { name: "xadd", stage: Stage::Empty },
 ];
+
+/// The depth of those below.
+pub const LARGE_DEPTH: u32 = 16;
+
+/// Values of a million elements (a stream of a tenth of that), asked for any of them or for ten in the middle.
+pub const LARGE_TESTS: [Test; 7] = [
+    Test { name: "zadd_large", stage: Stage::Large(&["zadd", ZSET, ANY, "element:__rand_int__"]) },
+    Test { name: "zrank_large", stage: Stage::Large(&["zrank", ZSET, "element:__rand_int__"]) },
+    Test { name: "zrange_large", stage: Stage::Large(&["zrange", ZSET, MIDDLE, MIDDLE_END]) },
+    Test { name: "hget_large", stage: Stage::Large(&["hget", HASH, "element:__rand_int__"]) },
+    Test { name: "sismember_large", stage: Stage::Large(&["sismember", SET, "element:__rand_int__"]) },
+    Test { name: "xadd_large", stage: Stage::LargeAgain(&["xadd", STREAM, "*", "myfield", "xxxxxxxxxxxxxxxx"]) },
+    Test { name: "xrange_large", stage: Stage::Large(&["xrange", STREAM, ANY, "+", "COUNT", "10"]) },
+];
+
+const ZSET: &str = "large_zset";
+const HASH: &str = "large_hash";
+const SET: &str = "large_set";
+const STREAM: &str = "large_stream";
+/// redis-benchmark puts a number of twelve digits there.
+const ANY: &str = "__rand_int__";
+/// Replaced by ranks, which depend on how many elements there are.
+const MIDDLE: &str = "MIDDLE";
+const MIDDLE_END: &str = "MIDDLE_END";
 
 /// One test at one depth: ratios are ours over theirs.
 pub struct Row {
@@ -89,12 +117,12 @@ struct Run {
     cpu_microseconds: f64,
 }
 
-pub fn duel(options: &Options, ours: &Recipe, theirs: &Recipe, tests: &[Test]) -> Outcome<Report> {
+pub fn duel(options: &Options, ours: &Recipe, theirs: &Recipe, tests: &[Test], depths: &[u32]) -> Outcome<Report> {
     let seats = [ours.start()?, theirs.start()?];
     let mut report = Report { rows: Vec::new(), failures: Vec::new(), ours: ours.name.clone(), theirs: theirs.name.clone() };
     println!("{}", HEAD.join(" | "));
     for test in tests {
-        for depth in &options.depths {
+        for depth in depths {
             match cell(options, &seats, test, *depth) {
                 Ok(row) => {
                     println!("{}", row.cells().join(" | "));
@@ -115,8 +143,8 @@ fn cell(options: &Options, seats: &[Seat; 2], test: &Test, depth: u32) -> Outcom
     let trial = if options.smoke { 400 } else { 2_000 * u64::from(depth.min(32)) / test.weight() + 500 };
     let mut trials = Vec::new();
     for seat in seats {
-        set_the_stage(&mut seat.wire()?, test, trial + u64::from(CLIENTS * depth))?;
-        trials.push(run(seat, test, depth, trial)?);
+        set_the_stage(options, &mut seat.wire()?, test, trial + u64::from(CLIENTS * depth))?;
+        trials.push(run(options, seat, test, depth, trial)?);
     }
     // Both get the same number of requests, for which the faster takes less and the slower more than the time aimed at.
     let rate = (trials[0].requests_per_second * trials[1].requests_per_second).sqrt();
@@ -127,12 +155,12 @@ fn cell(options: &Options, seats: &[Seat; 2], test: &Test, depth: u32) -> Outcom
     for _ in 0..options.rounds {
         for (seat, runs) in seats.iter().zip(&mut runs) {
             if test.is_changed_by_running() {
-                set_the_stage(&mut seat.wire()?, test, requests + u64::from(CLIENTS * depth))?;
+                set_the_stage(options, &mut seat.wire()?, test, requests + u64::from(CLIENTS * depth))?;
             }
             if !options.smoke {
                 seat.settle();
             }
-            runs.push(run(seat, test, depth, requests)?);
+            runs.push(run(options, seat, test, depth, requests)?);
         }
     }
     let ratio = |of: fn(&Run) -> f64| Spread::of(runs[0].iter().zip(&runs[1]).map(|(ours, theirs)| of(ours) / of(theirs)).collect());
@@ -147,7 +175,7 @@ fn cell(options: &Options, seats: &[Seat; 2], test: &Test, depth: u32) -> Outcom
     })
 }
 
-fn set_the_stage(wire: &mut Wire, test: &Test, count: u64) -> Outcome<()> {
+fn set_the_stage(options: &Options, wire: &mut Wire, test: &Test, count: u64) -> Outcome<()> {
     if test.stage == Stage::Nothing {
         return Ok(());
     }
@@ -163,17 +191,40 @@ fn set_the_stage(wire: &mut Wire, test: &Test, count: u64) -> Outcome<()> {
             let score = i.wrapping_mul(0x9e37_79b9) % count;
             encode(out, &[b"ZADD", b"myzset", score.to_string().as_bytes(), format!("element:{i:012}").as_bytes()]);
         }),
+        Stage::Large(words) | Stage::LargeAgain(words) => {
+            let (key, elements) = (words[1], test.elements(options));
+            wire.fill(elements, |i, out| {
+                let element = format!("element:{i:012}");
+                match key {
+                    ZSET => {
+                        let score = i.wrapping_mul(0x9e37_79b9) % elements;
+                        encode(out, &[b"ZADD", key.as_bytes(), score.to_string().as_bytes(), element.as_bytes()]);
+                    }
+                    HASH => encode(out, &[b"HSET", key.as_bytes(), element.as_bytes(), VALUE]),
+                    SET => encode(out, &[b"SADD", key.as_bytes(), element.as_bytes()]),
+                    _ => encode(out, &[b"XADD", key.as_bytes(), format!("{}-1", i + 1).as_bytes(), b"myfield", VALUE]),
+                }
+            })
+        }
     }
 }
 
-fn run(seat: &Seat, test: &Test, depth: u32, requests: u64) -> Outcome<Run> {
+fn run(options: &Options, seat: &Seat, test: &Test, depth: u32, requests: u64) -> Outcome<Run> {
     let mut command = Command::new("redis-benchmark");
     command.args(["--csv", "-p", &seat.port.to_string(), "-c", &CLIENTS.to_string(), "-d", &VALUE.len().to_string()]);
-    command.args(["-r", &KEYS.to_string(), "-P", &depth.to_string(), "-n", &requests.to_string()]);
+    command.args(["-r", &test.elements(options).to_string(), "-P", &depth.to_string(), "-n", &requests.to_string()]);
     match test.stage {
         Stage::Range(length) => command.args(["lrange", "mylist", "0", &(length - 1).to_string()]),
         // Debian's redis-benchmark does not know this test yet.
         Stage::Empty if test.name == "xadd" => command.args(["xadd", "mystream", "*", "myfield", "xxxxxxxxxxxxxxxx"]),
+        Stage::Large(words) | Stage::LargeAgain(words) => command.args(words.iter().map(|word| {
+            let middle = test.elements(options) / 2;
+            match *word {
+                MIDDLE => middle.to_string(),
+                MIDDLE_END => (middle + 9).to_string(),
+                word => word.to_owned(),
+            }
+        })),
         _ => command.args(["-t", test.name]),
     };
     let before = seat.cpu();
@@ -219,12 +270,28 @@ impl Test {
         }
     }
 
+    /// From how many keys, members or entries the load chooses.
+    fn elements(&self, options: &Options) -> u64 {
+        let many = match self.stage {
+            Stage::Large(words) | Stage::LargeAgain(words) if words[1] == STREAM => 100_000,
+            Stage::Large(_) | Stage::LargeAgain(_) => 1_000_000,
+            _ => return KEYS,
+        };
+        if options.smoke {
+            many / 500
+        } else if options.quick {
+            many / 10
+        } else {
+            many
+        }
+    }
+
     fn takes_away(&self) -> bool {
         matches!(self.stage, Stage::List | Stage::Set | Stage::SortedSet)
     }
 
     fn is_changed_by_running(&self) -> bool {
-        self.takes_away() || self.stage == Stage::Empty
+        self.takes_away() || matches!(self.stage, Stage::Empty | Stage::LargeAgain(_))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::Outcome;
-use crate::load::{TESTS, Test};
+use crate::load::{LARGE_TESTS, TESTS, Test};
 use crate::seat::Shards;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,9 @@ pub enum Mode {
     Idle,
     Stall,
     Fanout,
+    Large,
+    Collections,
+    Waits,
 }
 
 pub struct Options {
@@ -81,6 +84,9 @@ impl Options {
                 "--idle" => options.modes.push(Mode::Idle),
                 "--stall" => options.modes.push(Mode::Stall),
                 "--fanout" => options.modes.push(Mode::Fanout),
+                "--large" => options.modes.push(Mode::Large),
+                "--collections" => options.modes.push(Mode::Collections),
+                "--waits" => options.modes.push(Mode::Waits),
                 "--all" => options.modes.extend([
                     Mode::Load(Shards::Exactly(1)),
                     Mode::Load(Shards::Default),
@@ -89,6 +95,9 @@ impl Options {
                     Mode::Idle,
                     Mode::Stall,
                     Mode::Fanout,
+                    Mode::Large,
+                    Mode::Collections,
+                    Mode::Waits,
                 ]),
                 other => return Err(format!("unknown argument {other}; the first lines of benches/versus.rs list them").into()),
             }
@@ -108,7 +117,7 @@ impl Options {
     fn shrink_to_smoke(&mut self) {
         self.shrink();
         self.smoke = true;
-        self.modes = vec![Mode::Load(Shards::Exactly(1)), Mode::Memory, Mode::Fanout];
+        self.modes = vec![Mode::Load(Shards::Exactly(1)), Mode::Memory, Mode::Fanout, Mode::Large, Mode::Collections, Mode::Waits];
         self.depths = vec![1, 16];
         self.tests.retain(|test| matches!(test.name, "set" | "get" | "lpop" | "lrange_100" | "mset"));
     }
@@ -117,7 +126,14 @@ impl Options {
 fn select(names: &str) -> Outcome<Vec<Test>> {
     names
         .split(',')
-        .map(|name| TESTS.iter().find(|test| test.name == name).copied().ok_or_else(|| format!("no test is called {name}").into()))
+        .map(|name| {
+            TESTS
+                .iter()
+                .chain(&LARGE_TESTS)
+                .find(|test| test.name == name)
+                .copied()
+                .ok_or_else(|| format!("no test is called {name}").into())
+        })
         .collect()
 }
 

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use crate::collections::Report as CollectionsReport;
 use crate::load::Report as LoadReport;
 use crate::memory::Report as MemoryReport;
 use crate::spread::Spread;
+use crate::waits::Report as WaitsReport;
 
 struct Chart {
     title: String,
@@ -51,10 +53,7 @@ pub fn ratios(report: &LoadReport, ours: &str, theirs: &str) -> String {
     for row in &report.rows {
         let series = depths.iter().position(|depth| *depth == row.depth).unwrap_or(0);
         let bar = (series, Spread { median: 1.0 / row.cpu.median, min: 1.0 / row.cpu.max, max: 1.0 / row.cpu.min });
-        match groups.last_mut().filter(|group| group.label == row.test) {
-            Some(group) => group.bars.push(bar),
-            None => groups.push(Group { label: row.test.to_owned(), bars: vec![bar] }),
-        }
+        add_to(&mut groups, row.test, bar);
     }
     Chart {
         title: "Requests per second of server CPU".to_owned(),
@@ -80,6 +79,58 @@ pub fn memory(report: &MemoryReport) -> String {
     .svg()
 }
 
+pub fn collections(report: &CollectionsReport) -> String {
+    let mut servers: Vec<String> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for row in &report.rows {
+        let series = place_of(&mut servers, &row.server);
+        let bar = (series, Spread { median: row.overhead, min: row.overhead, max: row.overhead });
+        add_to(&mut groups, row.shape, bar);
+    }
+    Chart {
+        title: "Resident bytes over what is in a collection".to_owned(),
+        subtitle: "for each key, and for each member of the large one; shorter is better".to_owned(),
+        groups,
+        series: servers,
+        reference: None,
+        unit: " B",
+    }
+    .svg()
+}
+
+pub fn waits(report: &WaitsReport) -> String {
+    let mut servers: Vec<String> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for row in &report.rows {
+        let series = place_of(&mut servers, &row.server);
+        add_to(&mut groups, row.deed, (series, row.waits.worst_ms));
+    }
+    Chart {
+        title: "Another client's worst wait".to_owned(),
+        subtitle: "milliseconds; shorter is better; thin line: all rounds".to_owned(),
+        groups,
+        series: servers,
+        reference: None,
+        unit: " ms",
+    }
+    .svg()
+}
+
+/// Where this name stands among those met so far.
+fn place_of(names: &mut Vec<String>, name: &str) -> usize {
+    names.iter().position(|known| known == name).unwrap_or_else(|| {
+        names.push(name.to_owned());
+        names.len() - 1
+    })
+}
+
+fn add_to(groups: &mut Vec<Group>, label: &str, bar: (usize, Spread)) {
+    match groups.last_mut().filter(|group| group.label == label) {
+        Some(group) => group.bars.push(bar),
+        None => groups.push(Group { label: label.to_owned(), bars: vec![bar] }),
+    }
+}
+
 impl Chart {
     fn svg(&self) -> String {
         let longest_label = self.groups.iter().map(|group| group.label.len()).max().unwrap_or(0) as f64;
@@ -97,8 +148,9 @@ impl Chart {
         let _ = writeln!(svg, "<title>{}</title>\n<style>{STYLE}</style>", escape(&self.title));
         let _ = writeln!(svg, "<text class=\"title\" x=\"16\" y=\"26\">{}</text>", escape(&self.title));
         let _ = writeln!(svg, "<text class=\"quiet\" x=\"16\" y=\"45\">{}</text>", escape(&self.subtitle));
+        let longest_name = self.series.iter().map(String::len).max().unwrap_or(0) as f64;
         for (i, name) in self.series.iter().enumerate() {
-            let at = 16.0 + i as f64 * 92.0;
+            let at = 16.0 + i as f64 * (longest_name * 6.6 + 36.0);
             let _ = writeln!(svg, "<rect class=\"s{i}\" x=\"{at}\" y=\"56\" width=\"10\" height=\"10\" rx=\"2\"/>");
             let _ = writeln!(svg, "<text class=\"quiet\" x=\"{}\" y=\"65\">{}</text>", at + 15.0, escape(name));
         }

@@ -57,6 +57,28 @@ impl Wire {
         Ok(())
     }
 
+    /// One call whose reply is a flat collection of bulk strings, which is read to its end but not kept: how many there were.
+    pub fn count_elements(&mut self, words: &[&[u8]]) -> Outcome<u64> {
+        let head = self.call(words)?;
+        let head = std::str::from_utf8(&head)?.trim();
+        let count: u64 = head.strip_prefix(['*', '~']).ok_or_else(|| format!("not a collection: {head}"))?.parse()?;
+        let (mut at, mut left) = (0, count);
+        while left > 0 {
+            match end_of_reply(&self.arrived, at) {
+                Some(end) => {
+                    at = end;
+                    left -= 1;
+                }
+                None => {
+                    self.arrived.drain(..std::mem::take(&mut at));
+                    self.receive()?;
+                }
+            }
+        }
+        self.arrived.drain(..at);
+        Ok(count)
+    }
+
     /// `count` calls made by `words(i)`, in pipelines of 500.
     pub fn fill(&mut self, count: u64, mut words: impl FnMut(u64, &mut Vec<u8>)) -> Outcome<()> {
         const PIPELINE: u64 = 500;

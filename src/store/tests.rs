@@ -214,7 +214,7 @@ impl Pair {
                     Some(Plain::Text(text, raw)) => {
                         assert!(done);
                         text.extend(&more);
-                        *raw |= !more.is_empty();
+                        *raw = true;
                     }
                     _ => assert!(!done),
                 }

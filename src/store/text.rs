@@ -43,6 +43,15 @@ impl Block {
     /// Adds `more` at the end of a string. False if the value is no string.
     pub(super) fn append(&mut self, more: &[u8]) -> bool {
         match self.entry().text() {
+            Some(text) if more.is_empty() => {
+                // As in Redis, what was appended to is raw from then on, were it nothing that was appended.
+                if let Text::Integer(number) = text {
+                    let mut scratch = [0; 20];
+                    self.put(Content::Text(Text::Integer(number).bytes(&mut scratch)));
+                }
+                let _ = self.held().inline_text_mut();
+                true
+            }
             Some(text) => self.splice(text.len(), more),
             None => false,
         }

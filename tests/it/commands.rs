@@ -85,7 +85,7 @@ fn commands_are_described_as_redis_describes_them() {
 }
 
 /// Every command, subcommands too, by name.
-fn described(daemon: &Daemon) -> BTreeMap<String, Vec<Reply>> {
+pub fn described(daemon: &Daemon) -> BTreeMap<String, Vec<Reply>> {
     let mut all = BTreeMap::new();
     let Reply::Array(mut waiting) = daemon.wire().line("COMMAND") else { panic!("COMMAND answers an array") };
     while let Some(description) = waiting.pop() {

@@ -14,6 +14,7 @@ mod tidy;
 // What clients see.
 mod clients;
 mod commands;
+mod differential;
 mod ends;
 mod fields;
 mod keys;

@@ -59,6 +59,9 @@ pub(super) fn relocate(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) 
 
 /// The database that a word names.
 fn database_of(cx: &mut Cx<'_>, word: &[u8]) -> Result<usize, Fault> {
-    let number = number::parse_integer(word).and_then(|number| i32::try_from(number).ok()).ok_or(Fault::NotInteger)?;
+    let number = number::parse_integer(word).ok_or(Fault::NotInteger)?;
+    // Redis reads a C int here.
+    let number =
+        i32::try_from(number).map_err(|_| Fault::Because("ERR value is out of range, value must between -2147483648 and 2147483647"))?;
     usize::try_from(number).ok().filter(|&number| number < cx.databases()).ok_or(Fault::DatabaseOutOfRange)
 }

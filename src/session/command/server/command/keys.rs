@@ -1,6 +1,6 @@
 //! COMMAND GETKEYS and GETKEYSANDFLAGS: which words of a call are keys.
 
-use crate::command::{Access, Args, Fault, Flags, keys_of};
+use crate::command::{Access, Args, Fault, Find, Flags, keys_of};
 use crate::resp::Reply;
 use crate::session::{Entry, Session};
 
@@ -41,6 +41,10 @@ fn keys(session: &Session, call: &Args<'_>) -> Result<Vec<(usize, Access)>, Faul
     }
     if !spec.arity.admits(call.len()) {
         return Err(Fault::Because("ERR Invalid number of arguments specified for command"));
+    }
+    // Keys that may be left out (PFMERGE's sources) may not be here.
+    if spec.keys.iter().any(|keys| matches!(keys.find, Find::Range { .. }) && keys.begin >= call.len()) {
+        return Err(Fault::Because("ERR Invalid arguments specified for command"));
     }
     let mut keys = Vec::new();
     match keys_of(spec, call, |at, access| keys.push((at, access))) {

@@ -170,7 +170,8 @@ fn read_group(source: &mut Source<'_>, form: u8, stream: &Stream) -> Result<Grou
     let last_id = id(source)?;
     let entries_read = match form {
         1 => stream.added_up_to(last_id),
-        _ => Some(source.length()?).filter(|read| *read != UNKNOWN).map(|read| read.min(stream.entries_added())),
+        // It may be more than were ever added: XGROUP CREATE takes any number.
+        _ => Some(source.length()?).filter(|read| *read != UNKNOWN),
     };
     let mut group = Group::new(last_id, entries_read);
     for _ in 0..source.length()? {

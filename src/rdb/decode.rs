@@ -195,8 +195,20 @@ fn sorted_set(
     read_score: impl Fn(&mut Source<'_>) -> Result<Score, Flaw>,
     thresholds: &Thresholds,
 ) -> Result<Value, Flaw> {
-    let mut set = SortedSet::new();
-    for _ in 0..source.length()? {
+    let count = source.length()?;
+    // What might be packed is looked through first: the form decides what becomes of -0.
+    let looked_through = usize::try_from(count).unwrap_or(usize::MAX).min(thresholds.zset_listpack_entries.saturating_add(1));
+    let (mut pairs, mut longest) = (Vec::new(), 0);
+    for _ in 0..looked_through {
+        let member = source.string()?;
+        longest = longest.max(member.len());
+        pairs.push((member, read_score(source)?));
+    }
+    let mut set = SortedSet::fit_for(pairs.len(), longest, thresholds);
+    for (member, score) in pairs {
+        add_pair(&mut set, &member, score, thresholds)?;
+    }
+    for _ in looked_through as u64..count {
         let member = source.string()?;
         add_pair(&mut set, &member, read_score(source)?, thresholds)?;
     }

@@ -166,17 +166,23 @@ impl SortedSet {
         longest: Option<usize>,
         thresholds: &Thresholds,
     ) -> SortedSet {
-        let mut set = SortedSet::new();
-        let never_packed = |longest| longest > thresholds.zset_listpack_value || pairs.len() > thresholds.zset_listpack_entries;
-        if longest.is_some_and(never_packed) {
-            set.make_large(thresholds);
-        }
+        let mut set = longest.map_or_else(SortedSet::new, |longest| SortedSet::fit_for(pairs.len(), longest, thresholds));
         for (member, score) in pairs {
             match &mut set.form {
                 Form::Packed(row) if row.has_room(member, thresholds) => row.push(member, score),
                 Form::Packed(_) => set.make_large(thresholds).add(member, score),
                 Form::Large(large) => large.add(member, score),
             }
+        }
+        set
+    }
+
+    /// An empty set in the form it will have with so many members, the longest of them of so many bytes. (A set that is packed first forgets the signs of
+    /// zeros on its way.)
+    pub fn fit_for(members: usize, longest: usize, thresholds: &Thresholds) -> SortedSet {
+        let mut set = SortedSet::new();
+        if longest > thresholds.zset_listpack_value || members > thresholds.zset_listpack_entries {
+            set.make_large(thresholds);
         }
         set
     }

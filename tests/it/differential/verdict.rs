@@ -11,8 +11,10 @@ pub struct Difference {
 
 /// How far apart two servers may see the same moment.
 const SLACK_MS: i64 = 5_000;
-/// A deadline that was given as a moment is a multiple of this (`words::absolute`), and then there is no slack.
+/// A deadline that was given as a moment is a multiple of this, and beyond what is counted from now (`words::absolute`): then there is no slack.
+/// Some deadline that is counted from now is such a multiple by chance, one in a million.
 const ROUND_MS: i64 = 1_000_000;
+const ABSOLUTE_MS_MIN: i64 = 2_000_000_000_000;
 
 /// In what order the elements of a reply come is nobody's promise; so many of them belong together in RESP2.
 const UNORDERED: &[(&str, usize)] =
@@ -173,8 +175,10 @@ fn alike(command: &Command, name: &str, ours: &Reply, reference: &Reply) -> bool
         return ours == reference;
     }
     match name {
-        "ttl" | "expiretime" => near(ours, reference, SLACK_MS / 1000, ROUND_MS / 1000),
-        "pttl" | "pexpiretime" => near(ours, reference, SLACK_MS, ROUND_MS),
+        "ttl" => near(ours, reference, SLACK_MS / 1000, |_| false),
+        "pttl" => near(ours, reference, SLACK_MS, |_| false),
+        "expiretime" => near(ours, reference, SLACK_MS / 1000, |time| is_moment(time.saturating_mul(1000))),
+        "pexpiretime" => near(ours, reference, SLACK_MS, is_moment),
         "dump" => kind(ours) == kind(reference),
         "scan" | "sscan" | "hscan" | "zscan" => scanned(name, ours, reference),
         "sort" | "sort_ro" => ours == reference || (is_unsorted(command) && as_many(command, ours, reference)),
@@ -190,10 +194,14 @@ fn kind(reply: &Reply) -> std::mem::Discriminant<Reply> {
     std::mem::discriminant(reply)
 }
 
-fn near(ours: &Reply, reference: &Reply, slack: i64, round: i64) -> bool {
+fn is_moment(time_ms: i64) -> bool {
+    time_ms % ROUND_MS == 0 && time_ms >= ABSOLUTE_MS_MIN
+}
+
+fn near(ours: &Reply, reference: &Reply, slack: i64, is_moment: fn(i64) -> bool) -> bool {
     match (ours, reference) {
         (Reply::Integer(ours), Reply::Integer(reference)) if *ours > 0 && *reference > 0 => {
-            let is_exact = ours % round == 0 || reference % round == 0;
+            let is_exact = is_moment(*ours) || is_moment(*reference);
             ours == reference || (!is_exact && (ours - reference).abs() <= slack)
         }
         _ => ours == reference,

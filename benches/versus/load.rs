@@ -96,6 +96,8 @@ pub struct Row {
     pub requests: u64,
     pub throughput: Spread,
     pub cpu: Spread,
+    /// The server's own code alone: what the kernel does for a request is the same for both.
+    own_cpu: Spread,
     ours: Sums,
     theirs: Sums,
 }
@@ -103,6 +105,7 @@ pub struct Row {
 struct Sums {
     requests_per_second: Spread,
     cpu_microseconds: Spread,
+    own_microseconds: Spread,
 }
 
 pub struct Report {
@@ -115,6 +118,8 @@ pub struct Report {
 struct Run {
     requests_per_second: f64,
     cpu_microseconds: f64,
+    /// Of those, in the server's own code.
+    own_microseconds: f64,
 }
 
 pub fn duel(options: &Options, ours: &Recipe, theirs: &Recipe, tests: &[Test], depths: &[u32]) -> Outcome<Report> {
@@ -170,6 +175,7 @@ fn cell(options: &Options, seats: &[Seat; 2], test: &Test, depth: u32) -> Outcom
         requests,
         throughput: ratio(|run| run.requests_per_second),
         cpu: ratio(|run| run.cpu_microseconds),
+        own_cpu: ratio(|run| run.own_microseconds),
         ours: Sums::of(&runs[0]),
         theirs: Sums::of(&runs[1]),
     })
@@ -229,14 +235,16 @@ fn run(options: &Options, seat: &Seat, test: &Test, depth: u32, requests: u64) -
     };
     let before = seat.cpu();
     let output = finish(command)?;
-    let cpu = seat.cpu().since(&before);
+    let after = seat.cpu();
+    let (cpu, own_part) = (after.since(&before), after.own_part_since(&before));
     if output.contains("Error") || output.contains("ERR ") {
         return Err(output.trim().into());
     }
     let line = output.lines().last().unwrap_or_default();
     let rate = line.split(',').nth(1).map(|field| field.trim_matches('"'));
     let requests_per_second = rate.and_then(|rate| rate.parse::<f64>().ok()).ok_or_else(|| format!("redis-benchmark said: {output}"))?;
-    Ok(Run { requests_per_second, cpu_microseconds: cpu.as_secs_f64() * 1e6 / requests as f64 })
+    let cpu_microseconds = cpu.as_secs_f64() * 1e6 / requests as f64;
+    Ok(Run { requests_per_second, cpu_microseconds, own_microseconds: cpu_microseconds * own_part })
 }
 
 /// Runs the load program to its end, but not for ever: a server that stops answering would otherwise hold us too.
@@ -295,25 +303,27 @@ impl Test {
     }
 }
 
-const HEAD: [&str; 7] = [
+const HEAD: [&str; 8] = [
     "test",
     "depth",
     "throughput, ours/theirs",
     "CPU per request, ours/theirs",
+    "of that in the server's own code",
     "requests/s ours, theirs",
-    "CPU us ours, theirs",
+    "CPU us (own code) ours, theirs",
     "requests",
 ];
 
 impl Row {
-    fn cells(&self) -> [String; 7] {
+    fn cells(&self) -> [String; 8] {
         [
             self.test.to_owned(),
             self.depth.to_string(),
             self.throughput.to_string(),
             self.cpu.to_string(),
+            self.own_cpu.to_string(),
             format!("{:.0}, {:.0}", self.ours.requests_per_second.median, self.theirs.requests_per_second.median),
-            format!("{:.3}, {:.3}", self.ours.cpu_microseconds.median, self.theirs.cpu_microseconds.median),
+            format!("{}, {}", self.ours.cpu(), self.theirs.cpu()),
             self.requests.to_string(),
         ]
     }
@@ -342,6 +352,11 @@ impl Sums {
         Sums {
             requests_per_second: Spread::of(runs.iter().map(|run| run.requests_per_second).collect()),
             cpu_microseconds: Spread::of(runs.iter().map(|run| run.cpu_microseconds).collect()),
+            own_microseconds: Spread::of(runs.iter().map(|run| run.own_microseconds).collect()),
         }
+    }
+
+    fn cpu(&self) -> String {
+        format!("{:.3} ({:.3})", self.cpu_microseconds.median, self.own_microseconds.median)
     }
 }

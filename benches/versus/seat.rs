@@ -122,8 +122,9 @@ impl Seat {
         let folder = format!("/proc/{}", self.child.id());
         let ticks = fs::read_to_string(format!("{folder}/stat")).ok().and_then(|text| {
             let fields: Vec<&str> = text.rsplit(") ").next()?.split(' ').collect();
-            Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+            Some((fields.get(11)?.parse::<u64>().ok()?, fields.get(12)?.parse::<u64>().ok()?))
         });
+        let (user_ticks, system_ticks) = ticks.unwrap_or((0, 0));
         let nanoseconds = fs::read_dir(format!("{folder}/task")).ok().map(|threads| {
             threads
                 .flatten()
@@ -131,7 +132,7 @@ impl Seat {
                 .filter_map(|text| text.split(' ').next()?.parse::<u64>().ok())
                 .sum()
         });
-        Cpu { ticks: ticks.unwrap_or(0), nanoseconds: nanoseconds.unwrap_or(0) }
+        Cpu { user_ticks, system_ticks, nanoseconds: nanoseconds.unwrap_or(0) }
     }
 
     pub fn resident_bytes(&self) -> u64 {
@@ -161,14 +162,22 @@ impl Drop for Seat {
 }
 
 pub struct Cpu {
-    ticks: u64,
+    user_ticks: u64,
+    system_ticks: u64,
     nanoseconds: u64,
 }
 
 impl Cpu {
     pub fn since(&self, earlier: &Cpu) -> Duration {
-        let by_ticks = Duration::from_millis(self.ticks.saturating_sub(earlier.ticks).saturating_sub(1) * 10);
+        let ticks = self.user_ticks + self.system_ticks - earlier.user_ticks - earlier.system_ticks;
+        let by_ticks = Duration::from_millis(ticks.saturating_sub(1) * 10);
         by_ticks.max(Duration::from_nanos(self.nanoseconds.saturating_sub(earlier.nanoseconds)))
+    }
+
+    /// Of that, the part spent in the server's own code, not in the kernel on its behalf: 0 to 1, as /proc/PID/stat tells them apart.
+    pub fn own_part_since(&self, earlier: &Cpu) -> f64 {
+        let (user, system) = (self.user_ticks - earlier.user_ticks, self.system_ticks - earlier.system_ticks);
+        user as f64 / (user + system).max(1) as f64
     }
 }
 

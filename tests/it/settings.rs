@@ -128,9 +128,9 @@ fn passwords_are_not_printed() {
     assert!(stdout(&output).contains("# requirepass is set, and not shown (command line)"));
 }
 
-/// A copy of the units whose service starts the daemon under test, in a directory of its own.
-fn units() -> PathBuf {
-    let into = directory("units");
+/// A copy of the units whose service starts the daemon under test, in a directory of the test's own: tests run side by side.
+fn units(test: &str) -> PathBuf {
+    let into = directory(test);
     for name in ["trencadis.service", "trencadis.socket"] {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name);
         let text = std::fs::read_to_string(from).expect("the unit").replace("/usr/bin/trencadis", DAEMON);
@@ -151,7 +151,7 @@ fn analyze(arguments: &[&str], units: &Path) -> Option<Output> {
 
 #[test]
 fn systemd_understands_the_units() {
-    let units = units();
+    let units = units("units-understood");
     let Some(output) = analyze(&["verify", "--man=no", "./trencadis.service", "./trencadis.socket"], &units) else { return };
     // An unknown value is "ignored" with exit code 0, so the silence is what counts.
     assert_eq!(stderr(&output), "");
@@ -160,7 +160,7 @@ fn systemd_understands_the_units() {
 
 #[test]
 fn the_service_is_exposed_no_more_than_it_must_be() {
-    let units = units();
+    let units = units("units-exposed");
     let Some(output) = analyze(&["security", "--offline=true", "--threshold=9", "./trencadis.service"], &units) else { return };
     assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
 }

@@ -36,7 +36,7 @@ pub trait Item: Clone {
 }
 
 /// How many items ahead of the one that is handed out a walk asks the memory for: about as many as a core can wait for at once.
-const ITEMS_AHEAD: usize = 16;
+const ITEMS_AHEAD: usize = 24;
 
 #[derive(Clone, Debug)]
 pub struct Table<T> {

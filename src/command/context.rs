@@ -172,8 +172,15 @@ impl<'a> Cx<'a> {
     /// The entry of a key, to be changed. Neither a hit nor a miss: Redis counts readers only.
     #[inline]
     pub(crate) fn write(&mut self, key: &[u8]) -> Option<EntryMut<'_>> {
+        self.note_change(self.database, key);
+        self.write_unwatched(key)
+    }
+
+    /// As [`Cx::write`], for changes that who watches the key is not told of.
+    #[inline]
+    fn write_unwatched(&mut self, key: &[u8]) -> Option<EntryMut<'_>> {
         let (touches, now, limits, database) = (self.touches, self.now, self.limits, self.database);
-        self.before_change(database, key);
+        self.drop_if_due(database, key);
         let (hash, data) = locate(&mut self.reach, database, key);
         let mut entry = data.find_mut(hash, key)?;
         if touches {
@@ -193,15 +200,10 @@ impl<'a> Cx<'a> {
 
     /// As [`Cx::edit_as`], for changes that who watches the key is not told of: those of a stream's groups, in Redis too.
     pub(crate) fn edit_unwatched_as<T: Typed>(&mut self, key: &[u8]) -> Result<Option<Guard<'_, T>>, Fault> {
-        let (touches, now, limits, database) = (self.touches, self.now, self.limits, self.database);
-        self.drop_if_due(database, key);
-        let (hash, data) = locate(&mut self.reach, database, key);
-        let Some(mut entry) = data.find_mut(hash, key) else { return Ok(None) };
-        if touches {
-            let access = limits.touched(entry.access(), now);
-            entry.set_access(access);
+        match self.write_unwatched(key) {
+            None => Ok(None),
+            Some(entry) => entry.into_guard::<T>().map(Some).ok_or(Fault::WrongType),
         }
-        entry.into_guard::<T>().map(Some).ok_or(Fault::WrongType)
     }
 
     /// The collection at a key, to be changed; an empty one from `make` if the key is missing.

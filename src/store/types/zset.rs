@@ -389,9 +389,7 @@ impl Perishable for SortedSet {
     }
 
     fn make_room(&mut self, thresholds: &Thresholds) {
-        if let Form::Packed(pairs) = &self.form {
-            self.form = Form::Large(Box::new(Large::of(pairs, thresholds)));
-        }
+        self.make_large(thresholds);
     }
 
     fn holds(&self, member: &[u8]) -> bool {

@@ -81,7 +81,7 @@ impl Decoder {
             (limits.words_max.min(UNAUTHENTICATED_WORDS_MAX), limits.bulk_bytes_max.min(UNAUTHENTICATED_BULK_BYTES_MAX))
         };
         let begin = words.len();
-        let Some((count, mut position)) = short_number(buffer, at + 1) else {
+        let Some((count, mut position)) = short_header(buffer, at, b'*') else {
             return self.array(buffer, at, limits, words);
         };
         if count > words_max {
@@ -89,10 +89,7 @@ impl Decoder {
         }
         let mut missing = count;
         while missing > 0 {
-            if buffer.get(position) != Some(&b'$') {
-                break;
-            }
-            let Some((length, start)) = short_number(buffer, position + 1) else { break };
+            let Some((length, start)) = short_header(buffer, position, b'$') else { break };
             // Below 4 GiB + 10^9, so neither sum can overflow.
             let end = start + length + 2;
             if length > bulk_bytes_max || end > buffer.len() {
@@ -220,19 +217,27 @@ impl Decoder {
     }
 }
 
-/// A header's number, if it has up to nine digits, is written as Redis writes one, and its line end has arrived; and where the
-/// next part begins.
+/// The number of the header at `at`, if that begins with `mark`, has up to nine digits, is written as Redis writes one, and its line end has
+/// arrived; and where the next part begins. Nearly every header has one digit or two.
 #[inline(always)]
-fn short_number(buffer: &[u8], at: usize) -> Option<(usize, usize)> {
-    let rest = buffer.get(at..)?;
-    if let [digit @ b'0'..=b'9', b'\r', _, ..] = rest {
-        return Some((usize::from(digit - b'0'), at + 3));
+fn short_header(buffer: &[u8], at: usize, mark: u8) -> Option<(usize, usize)> {
+    match buffer.get(at..)? {
+        [first, digit @ b'0'..=b'9', b'\r', _, ..] if *first == mark => Some((usize::from(digit - b'0'), at + 4)),
+        [first, ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', _, ..] if *first == mark => {
+            Some((usize::from(ten - b'0') * 10 + usize::from(one - b'0'), at + 5))
+        }
+        [first, rest @ ..] if *first == mark => longer_number(rest).map(|(number, bytes)| (number, at + 1 + bytes)),
+        _ => None,
     }
+}
+
+/// The same for a header of more digits, without its mark: the number, and how many bytes it and its line end take.
+fn longer_number(rest: &[u8]) -> Option<(usize, usize)> {
     let mut value = 0;
     for (index, byte) in rest.iter().take(10).enumerate() {
         match byte {
             b'0'..=b'9' => value = value * 10 + usize::from(byte - b'0'),
-            b'\r' if index > 1 && rest[0] != b'0' && index + 1 < rest.len() => return Some((value, at + index + 2)),
+            b'\r' if index > 1 && rest[0] != b'0' && index + 1 < rest.len() => return Some((value, index + 2)),
             _ => return None,
         }
     }
@@ -242,9 +247,9 @@ fn short_number(buffer: &[u8], at: usize) -> Option<(usize, usize)> {
 /// Whether a request's first word tells that it is HTTP.
 #[inline]
 fn is_smuggled(name: &[u8]) -> bool {
-    match name.len() {
-        4 => name.eq_ignore_ascii_case(b"post"),
-        5 => name.eq_ignore_ascii_case(b"host:"),
+    match name {
+        [b'p' | b'P', _, _, _] => name.eq_ignore_ascii_case(b"post"),
+        [b'h' | b'H', _, _, _, b':'] => name.eq_ignore_ascii_case(b"host:"),
         _ => false,
     }
 }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::command::{Args, Fault, Flags};
 use crate::metrics::CommandTally;
-use crate::resp::{self, Decoder, Reply, Violation};
+use crate::resp::{self, Decoder, Reply, Span, Violation};
 use crate::router::{Round, ShardsGone};
 use crate::session::admit::{Refusal, admit, find};
 use crate::session::local::{READ_BYTES, Turn};
@@ -204,7 +204,7 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
     let is_watched = local.board.broker.is_watched();
     let mut limits = query_limits(session);
     let shards = local.router.shards();
-    let mut last: Option<&Entry> = None;
+    let mut last: Option<(&Entry, Span)> = None;
     loop {
         turn.words.clear();
         let end = match decoder.next(bytes, at, &limits, &mut turn.words) {
@@ -225,13 +225,9 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
             continue;
         }
         let args = Args::new(bytes, &turn.words);
-        // A pipeline mostly repeats one command: compare with the last before looking the name up.
+        // A pipeline mostly repeats one command: compare with the last, byte for byte, before looking the name up.
         let admitted = match last {
-            Some(entry)
-                if args.get(0).eq_ignore_ascii_case(entry.spec.name.as_bytes())
-                    && session.authenticated
-                    && entry.spec.arity.admits(args.len()) =>
-            {
+            Some((entry, name)) if args.get(0) == name.of(bytes) && session.authenticated && entry.spec.arity.admits(args.len()) => {
                 Ok(entry)
             }
             _ => admit(session, registry, &args),
@@ -269,7 +265,7 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
         let mut is_enough = false;
         match entry.handler {
             Handler::Data(row) => {
-                last = entry.plain.then_some(entry);
+                last = entry.plain.then_some((entry, turn.words[0]));
                 turn.round.push(row, entry.id, session.manner(), &args, shards, &local.batches, silent);
                 session.said();
             }

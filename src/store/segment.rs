@@ -118,17 +118,29 @@ const _: () = assert!(size_of::<Bucket>() == 64);
 impl Bucket {
     const EMPTY: Bucket = Bucket([const { Slot::EMPTY }; BUCKET_SLOTS]);
 
-    /// One bit for each slot with this tag. All are looked at: a branch per slot would be mispredicted about once in a search.
+    /// The slots with this tag; where the tag is 0, empty ones too. All are looked at: a branch per slot would be mispredicted about once in a
+    /// search.
     #[inline]
-    fn matches(&self, tag: u16) -> u32 {
-        let wanted = usize::from(tag) << ADDRESS_BITS;
-        let mut found = 0;
-        for (at, slot) in self.0.iter().enumerate() {
-            // The same tag leaves a bare address, and an empty slot 0, which wraps to the largest number.
-            let hit = (slot.0.addr() ^ wanted).wrapping_sub(1) < ADDRESS_MASK;
-            found |= u32::from(hit) << at;
-        }
-        found
+    #[cfg(target_arch = "x86_64")]
+    fn matches(&self, tag: u16) -> Matches {
+        use std::arch::x86_64::{__m128i, _mm_cmpeq_epi16, _mm_load_si128, _mm_movemask_epi8, _mm_packs_epi16, _mm_set1_epi16};
+        let line: *const __m128i = ptr::from_ref(self).cast();
+        // SAFETY: SSE2 is part of every x86-64. A bucket is 64 bytes, aligned to as many, and all of them are initialized.
+        let bits = unsafe {
+            let wanted = _mm_set1_epi16(tag.cast_signed());
+            let [a, b, c, d] = [0, 1, 2, 3].map(|pair| _mm_cmpeq_epi16(_mm_load_si128(line.add(pair)), wanted));
+            // One bit for each of a slot's four 16-bit parts; the last is its tag.
+            let (low, high) = (_mm_movemask_epi8(_mm_packs_epi16(a, b)), _mm_movemask_epi8(_mm_packs_epi16(c, d)));
+            low.cast_unsigned() | high.cast_unsigned() << 16
+        };
+        Matches(bits & Matches::TAGS)
+    }
+
+    /// The same where there are no such instructions.
+    #[inline]
+    #[cfg(not(target_arch = "x86_64"))]
+    fn matches(&self, tag: u16) -> Matches {
+        Matches(self.0.iter().zip((3..).step_by(4)).fold(0, |found, (slot, bit)| found | u32::from(slot.tag() == tag) << bit))
     }
 
     fn room(&self) -> Option<usize> {
@@ -139,6 +151,28 @@ impl Bucket {
     #[inline]
     fn is_full(&self) -> bool {
         self.0.iter().fold(true, |full, slot| full & !slot.is_empty())
+    }
+}
+
+/// Slots of a bucket: four bits for each, of which the highest says whether it is one of them.
+#[derive(Clone, Copy)]
+struct Matches(u32);
+
+impl Matches {
+    const TAGS: u32 = 0x8888_8888;
+}
+
+impl Iterator for Matches {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        if self.0 == 0 {
+            return None;
+        }
+        let slot = self.0.trailing_zeros() / 4;
+        self.0 &= self.0 - 1;
+        Some(slot as usize)
     }
 }
 
@@ -237,13 +271,10 @@ impl Segment {
         let mut at = self.home(tag);
         loop {
             let bucket = &self.table[at];
-            let mut found = bucket.matches(tag);
-            while found != 0 {
-                let slot = found.trailing_zeros() as usize;
+            for slot in bucket.matches(tag) {
                 if bucket.0[slot].entry().is_some_and(&mut is_it) {
                     return Some(Place::new(at, slot));
                 }
-                found &= found - 1;
             }
             // Ends, as one slot at least is empty.
             if !bucket.is_full() {
@@ -428,9 +459,8 @@ impl Segment {
     #[inline]
     pub(super) fn prefetch_entry(&self, tag: u16) {
         let bucket = &self.table[self.home(tag)];
-        let found = bucket.matches(tag);
-        if found != 0 {
-            bucket.0[found.trailing_zeros() as usize].prefetch();
+        if let Some(slot) = bucket.matches(tag).next() {
+            bucket.0[slot].prefetch();
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) touches: bool,
     reach: Reach<'a>,
     seed: &'a mut u64,
-    /// Watched keys that the call at hand may have changed, by database: told when it has.
+    /// Keys that the call at hand may have changed and somebody is interested in, by database: told when it has.
     touched: Vec<(usize, Box<[u8]>)>,
     /// Of the client whose batch this is, while it registers its watch.
     watch: Option<Arc<Watch>>,
@@ -323,7 +323,7 @@ impl<'a> Cx<'a> {
         self.every().next().map_or(0, |keyspace| keyspace.databases())
     }
 
-    // Watched keys ------------------------------------------------------------------------------------------------------------
+    // Who is to know of changes -----------------------------------------------------------------------------------------------
 
     /// Hands the calls that follow the watch of their client.
     pub(crate) fn watch_by(&mut self, watch: Arc<Watch>) {
@@ -335,7 +335,7 @@ impl<'a> Cx<'a> {
         let database = self.database;
         self.drop_if_due(database, key);
         if let Some(watch) = &self.watch {
-            self.reach.of(key).watches_mut().add(database, key, watch);
+            self.reach.of(key).interests_mut().watch(database, key, watch);
         }
     }
 
@@ -346,24 +346,24 @@ impl<'a> Cx<'a> {
         for keyspace in self.reach.every() {
             for number in 0..keyspace.databases() {
                 if keyspace.database(number).next_deadline().is_some_and(|earliest| earliest < now) {
-                    due.extend(keyspace.watches().keys(number).map(|key| (number, Box::<[u8]>::from(key))));
+                    due.extend(keyspace.interests().watched(number).map(|key| (number, Box::<[u8]>::from(key))));
                 }
             }
         }
         due.iter().for_each(|(database, key)| self.drop_if_due(*database, key));
     }
 
-    /// The call is over: who watches what it changed is told. A call that changed nothing has touched nothing.
+    /// The call is over: who is interested in what it changed is told. A call that changed nothing has touched nothing.
     #[cold]
-    pub(super) fn tell_watchers(&mut self, changed: bool) {
+    pub(super) fn tell_of_changes(&mut self, changed: bool) {
         for (database, key) in std::mem::take(&mut self.touched) {
             if changed {
-                self.reach.of(&key).watches_mut().touch(database, &key);
+                self.reach.of(&key).interests_mut().touch(database, &key);
             }
         }
     }
 
-    /// Whether the call at hand may have changed a watched key.
+    /// Whether the call at hand may have changed a key that somebody is interested in.
     #[inline]
     pub(super) fn has_touched(&self) -> bool {
         !self.touched.is_empty()
@@ -378,7 +378,14 @@ impl<'a> Cx<'a> {
 
     #[inline]
     fn note_change(&mut self, database: usize, key: &[u8]) {
-        if !self.reach.of(key).watches().is_empty() {
+        if !self.reach.of(key).interests().is_quiet() {
+            self.note_interest(database, key);
+        }
+    }
+
+    #[cold]
+    fn note_interest(&mut self, database: usize, key: &[u8]) {
+        if self.reach.of(key).interests().concern(database, key) {
             self.touched.push((database, key.into()));
         }
     }
@@ -401,12 +408,12 @@ impl<'a> Cx<'a> {
         if !entry.is_due(now) {
             if entry.member_deadline().is_some_and(|earliest| earliest < now) {
                 self.effects.expired_members += data.drop_due_members(hash, key, now) as u64;
-                self.reach.of(key).watches_mut().touch(database, key);
+                self.reach.of(key).interests_mut().touch(database, key);
             }
         } else if let Some((value, _)) = data.remove(hash, key) {
             self.effects.expired += 1;
             self.effects.discard(value);
-            self.reach.of(key).watches_mut().touch(database, key);
+            self.reach.of(key).interests_mut().touch(database, key);
         }
     }
 }

@@ -60,7 +60,7 @@ pub(crate) fn run(row: &Row, cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply
     let (start, changed) = (reply.mark(), cx.effects.changed);
     let result = (row.run)(cx, args, reply);
     if cx.has_touched() {
-        cx.tell_watchers(cx.effects.changed != changed);
+        cx.tell_of_changes(cx.effects.changed != changed);
     }
     match result {
         Ok(()) => true,

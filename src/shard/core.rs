@@ -83,17 +83,17 @@ impl Shard {
         let mut left = budget;
         for number in 0..keyspace.databases() {
             let effects = &mut self.effects;
-            let watched = !keyspace.watches().is_empty();
+            let interesting = !keyspace.interests().is_quiet();
             let mut gone: Vec<Box<[u8]>> = Vec::new();
             let swept = keyspace.database_mut(number).sweep(now, left, &mut |key, value| {
                 if let Some(value) = value {
                     effects.discard(value);
                 }
-                if watched {
+                if interesting {
                     gone.push(key.into());
                 }
             });
-            gone.iter().for_each(|key| keyspace.watches_mut().touch(number, key));
+            gone.iter().for_each(|key| keyspace.interests_mut().touch(number, key));
             self.effects.expired += swept.keys as u64;
             self.effects.expired_members += swept.members as u64;
             left -= swept.all();

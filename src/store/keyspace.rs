@@ -2,7 +2,7 @@
 
 use super::database::Database;
 use super::hasher::KeyHasher;
-use super::watches::Watches;
+use super::interests::Interests;
 
 /// Which slice of the whole a keyspace is. Cursors of SCAN name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ struct Inside {
     hasher: KeyHasher,
     part: Part,
     databases: Vec<Database>,
-    watches: Watches,
+    interests: Interests,
 }
 
 impl Keyspace {
@@ -28,7 +28,7 @@ impl Keyspace {
     pub fn new(databases: usize, part: Part, seeds: [u64; 4]) -> Keyspace {
         let hasher = KeyHasher::new(seeds);
         let databases = (0..databases).map(|_| Database::new(hasher.clone())).collect();
-        Keyspace { inside: Box::new(Inside { hasher, part, databases, watches: Watches::default() }) }
+        Keyspace { inside: Box::new(Inside { hasher, part, databases, interests: Interests::default() }) }
     }
 
     #[must_use]
@@ -66,21 +66,21 @@ impl Keyspace {
     /// Keys whose changes somebody is to know of.
     #[inline]
     #[must_use]
-    pub fn watches(&self) -> &Watches {
-        &self.inside.watches
+    pub fn interests(&self) -> &Interests {
+        &self.inside.interests
     }
 
     #[inline]
-    pub fn watches_mut(&mut self) -> &mut Watches {
-        &mut self.inside.watches
+    pub fn interests_mut(&mut self) -> &mut Interests {
+        &mut self.inside.interests
     }
 
-    /// Tells who watches a key of `database` that exists in any of `among`: the keys of whole databases are about to be changed.
+    /// Tells who is interested in a key of `database` that exists in any of `among`: the keys of whole databases are about to be changed.
     pub fn touch_all(&mut self, database: usize, among: &[usize]) {
-        let Inside { hasher, databases, watches, .. } = &mut *self.inside;
+        let Inside { hasher, databases, interests, .. } = &mut *self.inside;
         let exists = |key: &[u8]| among.iter().any(|&number| databases[number].find(hasher.hash(key), key).is_some());
-        let touched: Vec<Box<[u8]>> = watches.keys(database).filter(|key| exists(key)).map(Box::from).collect();
-        touched.iter().for_each(|key| watches.touch(database, key));
+        let touched: Vec<Box<[u8]>> = interests.keys(database).filter(|key| exists(key)).map(Box::from).collect();
+        touched.iter().for_each(|key| interests.touch(database, key));
     }
 
     /// Exchanges two databases: SWAPDB.

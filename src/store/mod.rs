@@ -6,13 +6,17 @@
 //! - memory is counted as it is allocated ([`Database::bytes`]), by the allocator's own size classes (`memory`);
 //! - it grows and shrinks one segment at a time, so that no single call is long ([`Database::take`] is how a whole one is freed);
 //! - a scan's cursor survives growing and shrinking (`scan`);
+//! - who watches keys or waits for them costs nothing while there is nobody (`interests`);
 //! - deadlines cost nothing for keys that have none (`expiry`), and expiring is the caller's decision: nothing here reads a clock.
+mod awaited;
 mod database;
 mod directory;
 mod edit;
 mod entry;
 mod expiry;
 mod hasher;
+mod interests;
+mod keyed;
 mod keyspace;
 mod layout;
 mod memory;

@@ -3,9 +3,10 @@
 //! A watch is a flag that its client holds, and that every keyspace with one of its keys can raise. Keyspaces hold it weakly: a client that goes
 //! away, or no longer watches, tells nobody, and what it left here is swept out when as much has come in again.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+
+use super::keyed::Keyed;
 
 /// One client's watch over all its keys: raised once, by the first change of any of them.
 #[derive(Debug, Default)]
@@ -25,14 +26,10 @@ impl Watch {
     }
 }
 
-/// The number of a database, and a key in it.
-type Key = (usize, Box<[u8]>);
-
 /// The watched keys of one keyspace.
 #[derive(Debug, Default)]
-pub struct Watches {
-    /// By number of the database and key.
-    keys: HashMap<Key, Vec<Weak<Watch>>>,
+pub(super) struct Watches {
+    keys: Keyed<Vec<Weak<Watch>>>,
     /// Registrations since what nobody waits for any more was swept out.
     registered: usize,
     /// So many keys were left then.
@@ -43,40 +40,41 @@ pub struct Watches {
 const REGISTERED_MIN: usize = 64;
 
 impl Watches {
-    /// Whether nobody watches anything here. Asked before every write.
-    #[inline]
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    /// Whether nobody watches anything here.
+    pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
+    pub(super) fn contains(&self, database: usize, key: &[u8]) -> bool {
+        self.keys.get(database, key).is_some()
+    }
+
     /// Watches a key, which need not exist.
-    pub fn add(&mut self, database: usize, key: &[u8], watch: &Arc<Watch>) {
+    pub(super) fn add(&mut self, database: usize, key: &[u8], watch: &Arc<Watch>) {
         self.registered += 1;
         if self.registered > REGISTERED_MIN.max(self.kept) {
             self.sweep();
         }
-        let watchers = self.keys.entry((database, key.into())).or_default();
+        let watchers = self.keys.entry(database, key);
         if !watchers.iter().any(|watcher| std::ptr::eq(watcher.as_ptr(), Arc::as_ptr(watch))) {
             watchers.push(Arc::downgrade(watch));
         }
     }
 
     /// A key was changed: who watches it is told, once.
-    pub fn touch(&mut self, database: usize, key: &[u8]) {
-        // The map owns its keys in pairs, so that looking one up takes a copy: only while somebody watches something.
-        if let Some(watchers) = self.keys.remove(&(database, Box::from(key))) {
+    pub(super) fn touch(&mut self, database: usize, key: &[u8]) {
+        if let Some(watchers) = self.keys.remove(database, key) {
             watchers.iter().filter_map(Weak::upgrade).for_each(|watch| watch.raise());
         }
     }
 
     /// The watched keys of a database.
-    pub fn keys(&self, database: usize) -> impl Iterator<Item = &[u8]> {
-        self.keys.keys().filter(move |(number, _)| *number == database).map(|(_, key)| &**key)
+    pub(super) fn keys(&self, database: usize) -> impl Iterator<Item = &[u8]> {
+        self.keys.keys(database)
     }
 
     fn sweep(&mut self) {
-        self.keys.retain(|_, watchers| {
+        self.keys.retain(|watchers| {
             watchers.retain(|watcher| watcher.strong_count() > 0);
             !watchers.is_empty()
         });

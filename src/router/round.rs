@@ -97,8 +97,10 @@ pub(crate) struct Round {
     local: Vec<u8>,
     later: Vec<Vec<u8>>,
     calls: u64,
-    /// It is the block of a transaction: nothing comes between its calls.
+    /// It has blocks of transactions, whose calls nothing comes between: no batch stops before its last call.
     pub(super) whole: bool,
+    /// The number of the last block. Numbers come again, but not soon.
+    block: u8,
 }
 
 impl Round {
@@ -154,6 +156,22 @@ impl Round {
                 group.kind = Kind::Unit;
             }
             group.batches.iter_mut().flatten().for_each(|batch| batch.watching = watching.clone());
+        }
+    }
+
+    /// The number of a block that is about to be added, among the other calls of the read.
+    pub(crate) fn open_block(&mut self) -> u8 {
+        self.whole = true;
+        self.block = self.block.checked_add(1).unwrap_or(1);
+        self.block
+    }
+
+    /// All calls of the block were added. On several shards it is one with whatever else was asked of them at the same time: one unit.
+    pub(crate) fn end_block(&mut self, way: Way) {
+        if way == Way::Unit
+            && let Some(group) = self.groups.last_mut()
+        {
+            group.kind = Kind::Unit;
         }
     }
 
@@ -306,7 +324,7 @@ impl Round {
         self.splits.clear();
         self.local.clear();
         self.later.clear();
-        (self.calls, self.whole) = (0, false);
+        (self.calls, self.whole, self.block) = (0, false, 0);
         input
     }
 

@@ -143,6 +143,6 @@ impl Session {
 
     /// How its calls are to be run.
     fn manner(&self) -> Manner {
-        Manner { database: self.database, protocol: self.protocol, touches: self.touches }
+        Manner { database: self.database, protocol: self.protocol, touches: self.touches, block: 0 }
     }
 }

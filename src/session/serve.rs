@@ -145,6 +145,11 @@ async fn answer<S: AsyncWrite + Unpin>(
         let Some(bytes) = Arc::get_mut(&mut buffer) else { return Err(Ended) };
         let (stop, consumed) = take_up(session, decoder, bytes, at, turn);
         at = consumed;
+        if let Some(transaction) = session.transaction.as_deref_mut()
+            && !transaction.keep(bytes)
+        {
+            return Err(Ended);
+        }
         buffer = flush(session, stream, buffer, turn).await?;
         match stop {
             Stop::NeedsMore => {
@@ -290,8 +295,14 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
                 is_enough = has_enough(session, turn);
             }
             Handler::Ask(ask) => {
-                let words = turn.words.len();
-                return (Stop::Barrier { ask, id: entry.id, start: 0, end: words }, end);
+                let runs_queue = entry.spec.flags.has(Flags::RUNS_QUEUE);
+                if !runs_queue || silent || is_watched || !session.join_block(&mut turn.round, bytes) {
+                    let words = turn.words.len();
+                    return (Stop::Barrier { ask, id: entry.id, start: 0, end: words }, end);
+                }
+                session.said();
+                local.tally.borrow_mut().count(entry.id, CommandTally { calls: 1, nanos: 0, failed: 0 });
+                is_enough = has_enough(session, turn);
             }
             Handler::Post(post) => {
                 // It overtakes nothing that was asked before.

@@ -24,6 +24,9 @@ pub(crate) struct Call {
     pub(crate) touches: bool,
     /// False for all but the first part of a split call: a call counts once.
     pub(crate) counts: bool,
+    /// See [`Manner::block`].
+    #[allow(dead_code, reason = "asked by what comes between calls: clients that wait, and the journal")]
+    pub(crate) block: u8,
     /// The call's words are `spans[first..first + words]`.
     first: u32,
     words: u32,
@@ -68,6 +71,8 @@ pub(crate) struct Manner {
     pub(crate) database: u16,
     pub(crate) protocol: Protocol,
     pub(crate) touches: bool,
+    /// Calls side by side with the same number, if that is not 0, are of one transaction: nothing comes between them.
+    pub(crate) block: u8,
 }
 
 impl Batch {
@@ -97,8 +102,8 @@ impl Batch {
     fn push_words(&mut self, row: &'static Row, id: u16, manner: Manner, words: usize) {
         // Spans are u32 offsets into one read buffer of at most a few gigabytes, so that their number fits too.
         let (end, words) = (u32::try_from(self.spans.len()).unwrap_or(u32::MAX), u32::try_from(words).unwrap_or(u32::MAX));
-        let Manner { database, protocol, touches } = manner;
-        self.calls.push(Call { row, id, database, protocol, touches, counts: true, first: end.saturating_sub(words), words });
+        let Manner { database, protocol, touches, block } = manner;
+        self.calls.push(Call { row, id, database, protocol, touches, counts: true, block, first: end.saturating_sub(words), words });
     }
 
     /// The words of a call, the parts that running it needs apart: reply buffer and ends stay free to be written. The calls are those to be run.

@@ -6,6 +6,7 @@ use crate::command::{Args, Fault, Limits, Row};
 use crate::rdb;
 use crate::resp::{self, Decoder, Protocol, Span};
 use crate::router::{Round, Spare};
+use crate::script;
 use crate::session::{Entry, Handler, Registry};
 use crate::shard::batch::Manner;
 use crate::shard::{Batch, Held, Shard};
@@ -21,6 +22,21 @@ pub mod store {
 /// Time as the store sees it.
 pub mod time {
     pub use crate::time::UnixMillis;
+}
+
+/// Runs a script in a Lua that has nothing but its own functions and the libraries. Returns the string that it returns, or what it raised.
+///
+/// # Errors
+/// The script raised an error, or did not return a string.
+pub fn run_with_libraries(script: &[u8]) -> Result<Vec<u8>, String> {
+    let run = || -> mlua::Result<Vec<u8>> {
+        let lua = mlua::Lua::new_with(mlua::StdLib::ALL_SAFE, mlua::LuaOptions::new().catch_rust_panics(true))?;
+        for (name, open) in script::library::ALL {
+            lua.globals().raw_set(name, open(&lua)?)?;
+        }
+        Ok(lua.load(script).set_name("@user_script").eval::<mlua::LuaString>()?.as_bytes().to_vec())
+    };
+    run().map_err(|error| error.to_string())
 }
 
 /// Shards without mailboxes: calls are planned, run and joined at once, on a clock of the caller's.

@@ -16,7 +16,7 @@ pub(crate) enum Raised {
     /// A text, in front of which the place of the call is put: `user_script:1: text`.
     Text(Vec<u8>),
     /// What is wrong with the argument of that number, counted from one: `bad argument #1 to 'decode' (text)`.
-    Argument(usize, String),
+    Argument(usize, Vec<u8>),
     /// A value, as it is.
     Value(Value),
     /// What Lua itself complained of: out of memory, a metamethod that failed.
@@ -41,9 +41,9 @@ impl From<String> for Raised {
     }
 }
 
-// What the Rust function's first result tells the wrapper; nil is that all went well. A positive number is that of an argument.
-const VALUE: i64 = 0;
+// What the Rust function's first result tells the wrapper; nil is that all went well. A number from zero on is that of an argument.
 const TEXT: i64 = -1;
+const VALUE: i64 = -2;
 
 /// A Lua function that does `deed` with the arguments of the call, and raises what it says.
 pub(crate) fn function<F>(lua: &Lua, deed: F) -> mlua::Result<Function>
@@ -84,7 +84,7 @@ unsafe extern "C-unwind" fn return_or_raise(state: *mut ffi::lua_State) -> c_int
         }
         #[allow(clippy::cast_possible_truncation)]
         let code = ffi::lua_tonumber(state, 1) as i64;
-        if code > 0 {
+        if code >= 0 {
             return ffi::luaL_argerror(state, c_int::try_from(code).unwrap_or(c_int::MAX), ffi::lua_tostring(state, 2));
         }
         if code == TEXT {

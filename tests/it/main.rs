@@ -19,6 +19,7 @@ mod differential;
 mod ends;
 mod fields;
 mod keys;
+mod lua;
 mod members;
 mod operation;
 mod protocol;

@@ -26,6 +26,8 @@ mod pubsub;
 mod shard;
 // Floor 7: between actors.
 mod router;
+// Floor 8: the disk.
+mod persist;
 // Floor 9: partners.
 #[allow(dead_code)] // The engine that calls it comes next.
 mod script;

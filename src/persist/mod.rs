@@ -1,0 +1,6 @@
+//! What outlives the process: files of data, and those who write and read them.
+//!
+//! [`disk`] is the file system, behind a trait, so that all of this also runs on one that loses what was not synced.
+#![allow(dead_code, reason = "the room is furnished from the ground up: who uses it comes next")]
+
+pub(crate) mod disk;

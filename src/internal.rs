@@ -126,7 +126,7 @@ impl InProcess {
 
     fn place(&mut self, database: usize, record: rdb::Record) {
         let shards = u32::try_from(self.shards.len()).unwrap_or(u32::MAX);
-        let mut held = Held::new(self.shards.len());
+        let mut held = Held::new(self.shards.len(), true);
         let index = slot::shard_of(&record.key, shards) as usize;
         let mut keyspace = self.shards[index].lend();
         let hash = keyspace.hash(&record.key);
@@ -247,7 +247,7 @@ pub fn shard_of(key: &[u8], shards: u32) -> u32 {
 
 /// A borrow without mailboxes: the keyspaces of `owners` are lent, used, and given back.
 fn run_borrowed(batch: &mut Batch, owners: u64, shards: &mut [Shard], limits: &Limits, now: UnixMillis) {
-    let mut held = Held::new(shards.len());
+    let mut held = Held::new(shards.len(), true);
     for (index, shard) in shards.iter_mut().enumerate().filter(|(index, _)| owners & (1 << index) != 0) {
         held.take(index, shard.lend());
     }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::command::{Effects, Fault, Limits, Reach};
+use crate::command::{Classes, Effects, Fault, Limits, Reach};
 use crate::store::types::Thresholds;
-use crate::store::{Database, Entry, EntryMut, Guard, Keep, Keyspace, Stamp, Text, Typed, Value, Watch};
+use crate::store::{Database, Due, Entry, EntryMut, Guard, Keep, Keyspace, Stamp, Text, Typed, Value, Watch};
 use crate::time::UnixMillis;
 
 /// The context of one call. Everything a command may look at besides its words is here, so that the same command runs in a
@@ -19,6 +19,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) database: usize,
     /// False for clients that asked CLIENT NO-TOUCH: their look-ups leave no trace on a key's access time.
     pub(crate) touches: bool,
+    /// What events are told of; none while nobody listens.
+    events: Classes,
     reach: Reach<'a>,
     seed: &'a mut u64,
     /// Keys that the call at hand may have changed and somebody is interested in, by database: told when it has.
@@ -29,7 +31,7 @@ pub(crate) struct Cx<'a> {
 
 impl<'a> Cx<'a> {
     pub(crate) fn new(reach: Reach<'a>, limits: &'a Limits, effects: &'a mut Effects, seed: &'a mut u64, now: UnixMillis) -> Cx<'a> {
-        Cx { now, limits, effects, database: 0, touches: true, reach, seed, touched: Vec::new(), watch: None }
+        Cx { now, limits, effects, database: 0, touches: true, events: limits.events, reach, seed, touched: Vec::new(), watch: None }
     }
 
     /// Asks the processor for the line of the table where this key is looked up first. Returns the key's hash.
@@ -67,6 +69,41 @@ impl<'a> Cx<'a> {
         self.effects.changed += count;
     }
 
+    // Events of keys ----------------------------------------------------------------------------------------------------------
+
+    /// Nobody listens: no event need be told.
+    pub(crate) fn hush(&mut self) {
+        self.events = Classes::NONE;
+    }
+
+    /// Whether such events are told.
+    pub(crate) fn tells(&self, class: Classes) -> bool {
+        self.events.has(class)
+    }
+
+    /// Tells those who listen what has happened to a key of the selected database. Said where the command has done it, in Redis's order.
+    #[inline]
+    pub(crate) fn event(&mut self, class: Classes, name: &'static str, key: &[u8]) {
+        self.event_in(self.database, class, name, key);
+    }
+
+    /// As [`Cx::event`], in a database of the command's choosing.
+    #[inline]
+    pub(crate) fn event_in(&mut self, database: usize, class: Classes, name: &'static str, key: &[u8]) {
+        if self.events.has(class) {
+            self.effects.tell(self.events, database, name, key);
+        }
+    }
+
+    /// A key is about to be written that may not be there yet.
+    #[cold]
+    fn tell_if_new(&mut self, database: usize, key: &[u8]) {
+        let (hash, data) = locate(&mut self.reach, database, key);
+        if data.find(hash, key).is_none() {
+            self.event_in(database, Classes::NEW, "new", key);
+        }
+    }
+
     // Reading -----------------------------------------------------------------------------------------------------------------
 
     /// The entry of a key, for a reader: counts a hit or a miss and refreshes the access time.
@@ -82,7 +119,7 @@ impl<'a> Cx<'a> {
         self.drop_if_due(database, key);
         let (hash, data) = locate(&mut self.reach, database, key);
         let Some(entry) = data.find(hash, key) else {
-            self.effects.misses += 1;
+            self.effects.missed(self.events, database, key);
             return None;
         };
         self.effects.hits += 1;
@@ -99,6 +136,19 @@ impl<'a> Cx<'a> {
 
     /// As [`Cx::peek`], in a database of the command's choosing.
     pub(crate) fn peek_in(&mut self, database: usize, key: &[u8]) -> Option<Entry<'_>> {
+        self.drop_if_due(database, key);
+        let (hash, data) = locate(&mut self.reach, database, key);
+        let found = data.find(hash, key);
+        match found {
+            Some(_) => self.effects.hits += 1,
+            None => self.effects.missed(self.events, database, key),
+        }
+        found
+    }
+
+    /// As [`Cx::peek`], for who asks how a value is kept (OBJECT): that it is not there is no event.
+    pub(crate) fn inspect(&mut self, key: &[u8]) -> Option<Entry<'_>> {
+        let database = self.database;
         self.drop_if_due(database, key);
         let (hash, data) = locate(&mut self.reach, database, key);
         let found = data.find(hash, key);
@@ -222,12 +272,13 @@ impl<'a> Cx<'a> {
         entry.into_guard::<T>().ok_or(Fault::WrongType)
     }
 
-    /// Removes the key if its collection became empty: Redis keeps no empty collections.
+    /// Removes the key if its collection became empty: Redis keeps no empty collections. What the command itself tells of comes before.
     pub(crate) fn drop_if_empty<T: Typed>(&mut self, key: &[u8]) {
         let (hash, data) = locate(&mut self.reach, self.database, key);
         let empty = data.find(hash, key).and_then(Entry::get::<T>).is_some_and(Typed::is_empty);
         if empty {
             data.remove(hash, key);
+            self.event(Classes::GENERIC, "del", key);
         }
     }
 
@@ -270,13 +321,27 @@ impl<'a> Cx<'a> {
 
     /// Removes a key; says whether it was there.
     pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
-        match self.take_in(self.database, key) {
+        self.remove_in(self.database, key)
+    }
+
+    /// As [`Cx::remove`], in a database of the command's choosing.
+    pub(crate) fn remove_in(&mut self, database: usize, key: &[u8]) -> bool {
+        match self.take_in(database, key) {
             None => false,
             Some((value, _)) => {
                 self.effects.discard(value);
                 true
             }
         }
+    }
+
+    /// As [`Cx::remove`], and tells of it.
+    pub(crate) fn delete(&mut self, key: &[u8]) -> bool {
+        let removed = self.remove(key);
+        if removed {
+            self.event(Classes::GENERIC, "del", key);
+        }
+        removed
     }
 
     /// Removes a key and hands over what it held.
@@ -373,6 +438,9 @@ impl<'a> Cx<'a> {
     #[inline]
     fn before_change(&mut self, database: usize, key: &[u8]) {
         self.drop_if_due(database, key);
+        if self.events.has(Classes::NEW) {
+            self.tell_if_new(database, key);
+        }
         self.note_change(database, key);
     }
 
@@ -404,17 +472,15 @@ impl<'a> Cx<'a> {
     fn drop_due(&mut self, database: usize, key: &[u8]) {
         let now = self.now;
         let (hash, data) = locate(&mut self.reach, database, key);
-        let Some(entry) = data.find(hash, key) else { return };
-        if !entry.is_due(now) {
-            if entry.member_deadline().is_some_and(|earliest| earliest < now) {
-                self.effects.expired_members += data.drop_due_members(hash, key, now) as u64;
-                self.reach.of(key).interests_mut().touch(database, key);
-            }
+        let Some(due) = data.find(hash, key).and_then(|entry| entry.due(now)) else { return };
+        if let Due::Members(_) = due {
+            self.effects.expired_members += data.drop_due_members(hash, key, now) as u64;
         } else if let Some((value, _)) = data.remove(hash, key) {
             self.effects.expired += 1;
             self.effects.discard(value);
-            self.reach.of(key).interests_mut().touch(database, key);
         }
+        self.effects.tell_expired(self.events, database, key, due);
+        self.reach.of(key).interests_mut().touch(database, key);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::Fault;
-use crate::store::Value;
+use crate::command::{Classes, Event, Fault};
+use crate::store::{Due, Kind, Value};
 
 /// The effects of the calls of one batch or unit. The shard folds them into its tally; a borrower returns them with the loan.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(crate) struct Effects {
     pub(crate) expired_members: u64,
     /// Error replies by their code word, for INFO errorstats.
     pub(crate) errors: BTreeMap<Box<str>, u64>,
+    /// What is told of the changes, in their order.
+    pub(crate) events: Vec<Event>,
     /// Values whose freeing would hold up other keys; the reclaimer takes them.
     pub(crate) discarded: Vec<Discard>,
 }
@@ -36,6 +38,39 @@ impl Effects {
     /// Counts an error reply.
     pub(crate) fn faulted(&mut self, fault: &Fault) {
         fault.count_in(&mut self.errors);
+    }
+
+    /// A reader's look-up found nothing. `events`: those that are told.
+    #[cold]
+    pub(crate) fn missed(&mut self, events: Classes, database: usize, key: &[u8]) {
+        self.misses += 1;
+        if events.has(Classes::MISS) {
+            self.tell(events, database, "keymiss", key);
+        }
+    }
+
+    /// Adds an event, to be told on the channels that `events` has.
+    #[cold]
+    pub(crate) fn tell(&mut self, events: Classes, database: usize, name: &'static str, key: &[u8]) {
+        self.events.push(Event { database, name, key: key.into(), told: events });
+    }
+
+    /// What was due of a key has been removed. Those of sets and sorted sets are named like those of hashes, which Redis has.
+    pub(crate) fn tell_expired(&mut self, events: Classes, database: usize, key: &[u8], due: Due) {
+        let (class, name) = match due {
+            Due::Key => (Classes::EXPIRED, "expired"),
+            Due::Members(kind) | Due::AllMembers(kind) => match kind {
+                Kind::Set => (Classes::SET, "sexpired"),
+                Kind::SortedSet => (Classes::ZSET, "zexpired"),
+                _ => (Classes::HASH, "hexpired"),
+            },
+        };
+        if events.has(class) {
+            self.tell(events, database, name, key);
+        }
+        if matches!(due, Due::AllMembers(_)) && events.has(Classes::GENERIC) {
+            self.tell(events, database, "del", key);
+        }
     }
 
     /// Gets rid of a value: here if that is quick, else by the reclaimer.
@@ -62,6 +97,7 @@ impl Effects {
         for (code, count) in other.errors {
             *self.errors.entry(code).or_default() += count;
         }
+        self.events.extend(other.events);
         self.discarded.extend(other.discarded);
     }
 }

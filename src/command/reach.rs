@@ -1,5 +1,6 @@
 //! The keyspaces a call may touch: one, or several by slot. The command asks for a key and never learns which.
 
+use crate::command::Classes;
 use crate::slot;
 use crate::store::Keyspace;
 use crate::store::types::Thresholds;
@@ -23,6 +24,8 @@ pub(crate) struct Limits {
     pub(crate) active_expire: bool,
     /// active-expire-effort, 1 to 10: how much a sweep does before calls get their turn.
     pub(crate) expire_effort: u32,
+    /// notify-keyspace-events: of what changes events are told.
+    pub(crate) events: Classes,
 }
 
 impl Default for Limits {
@@ -36,6 +39,7 @@ impl Default for Limits {
             lfu_decay_minutes: 1,
             active_expire: true,
             expire_effort: 1,
+            events: Classes::NONE,
         }
     }
 }

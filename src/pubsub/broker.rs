@@ -11,8 +11,10 @@ use tokio::sync::mpsc::{self, Permit};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
+use crate::command::Lot;
 use crate::pubsub::desk::Item;
-use crate::pubsub::{Letter, ListenerId, Name, Registry, Space};
+use crate::pubsub::events::letters;
+use crate::pubsub::{Events, Letter, ListenerId, Name, Registry, Space};
 
 /// Requests that wait for the broker. Each session has at most one there, so that more only wait in their sessions.
 const REQUESTS_MAX: usize = 1024;
@@ -126,13 +128,29 @@ pub(crate) struct Requests {
 }
 
 /// The task. `desks`: by worker.
-pub(crate) async fn run(mut registry: Registry, mut requests: Requests, desks: Box<[mpsc::Sender<Vec<Item>>]>) {
+pub(crate) async fn run(mut registry: Registry, mut requests: Requests, mut events: Events, desks: Box<[mpsc::Sender<Vec<Item>>]>) {
     let mut taken = Vec::with_capacity(REQUESTS_AT_ONCE);
-    let mut round = Round { parcels: desks.iter().map(|_| Vec::new()).collect(), answers: Vec::new(), looks: 0 };
-    while requests.receiver.recv_many(&mut taken, REQUESTS_AT_ONCE).await > 0 {
+    let parcels = desks.iter().map(|_| Vec::new()).collect();
+    let mut round = Round { parcels, answers: Vec::new(), looks: 0, channel: Vec::new() };
+    loop {
+        tokio::select! {
+            biased;
+            received = requests.receiver.recv_many(&mut taken, REQUESTS_AT_ONCE) => {
+                if received == 0 {
+                    return;
+                }
+            }
+            Some(lot) = events.lots.recv() => round.tell(&registry, &events, lot, &desks).await,
+        }
+        // What a client's calls have done comes before what it asks for next. Not what comes in meanwhile: that could go on for ever.
+        for _ in 0..events.lots.len() {
+            let Some(lot) = events.next() else { break };
+            round.tell(&registry, &events, lot, &desks).await;
+        }
         for request in taken.drain(..) {
             round.take_up(&mut registry, request);
             requests.is_watched.store(registry.count(Space::Monitors) > 0, Ordering::Relaxed);
+            events.note(&registry);
             if round.looks >= LOOKS_AT_ONCE {
                 round.send_off(&desks).await;
                 yield_now().await;
@@ -149,6 +167,8 @@ struct Round {
     answers: Vec<(oneshot::Sender<Vec<usize>>, Vec<usize>)>,
     /// What was looked up and matched for it.
     looks: usize,
+    /// For the name of a channel.
+    channel: Vec<u8>,
 }
 
 impl Round {
@@ -164,6 +184,25 @@ impl Round {
             let _ = answer.send(counts);
         }
         self.looks = 0;
+    }
+
+    /// Tells events of keys.
+    async fn tell(&mut self, registry: &Registry, events: &Events, lot: Lot, desks: &[mpsc::Sender<Vec<Item>>]) {
+        for event in &lot.events {
+            let parcels = &mut self.parcels;
+            let mut hand = |worker: u32, push: &Arc<_>, clients: &Arc<_>| {
+                parcels[worker as usize].push(Item::Push { push: Arc::clone(push), clients: Arc::clone(clients) });
+            };
+            letters(event, registry, &mut self.channel, |letter| {
+                registry.deal(letter, &mut hand);
+            });
+            self.looks += 2 * (1 + registry.count(Space::Patterns));
+            if self.looks >= LOOKS_AT_ONCE {
+                self.send_off(desks).await;
+                yield_now().await;
+            }
+        }
+        events.done(lot.weight);
     }
 
     fn take_up(&mut self, registry: &mut Registry, request: Request) {

@@ -5,17 +5,19 @@
 //! [`desk`] puts the messages into the [`outbox`] of each subscriber, which is bounded in bytes, and wakes a few sessions at a time to write them.
 //!
 //! Sends that may wait form a line: session -> broker -> desk. A desk waits for nobody: who does not read fills his outbox, and is disconnected
-//! when it is full. So no publisher ever waits for a subscriber. What else wants to reach clients between replies (events of keys, invalidated
-//! keys) sends letters to the same broker.
+//! when it is full. So no publisher ever waits for a subscriber. [`events`] of keys come from the shards and go
+//! the same way; what else wants to reach clients between replies (invalidated keys) sends letters to the same broker.
 
 pub(crate) mod broker;
 pub(crate) mod desk;
+mod events;
 mod outbox;
 mod push;
 mod registry;
 
 pub(crate) use broker::Broker;
 pub(crate) use desk::Desk;
+pub(crate) use events::Events;
 pub(crate) use outbox::{Limit, Limits, Listener, Taken};
 pub(crate) use push::Letter;
 pub(crate) use registry::{ListenerId, Registry, Space};

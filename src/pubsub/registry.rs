@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ahash::RandomState;
 
 use crate::glob::Pattern;
+use crate::pubsub::events;
 use crate::pubsub::push::Push;
 use crate::pubsub::{Letter, Name};
 
@@ -77,6 +78,8 @@ pub(crate) struct Registry {
     shard_channels: HashMap<Name, Audience, RandomState>,
     patterns: HashMap<Name, (Pattern, Audience), RandomState>,
     monitors: Audience,
+    /// How many of the channels and patterns may be such as events of keys are told on.
+    of_keys: usize,
 }
 
 impl Registry {
@@ -89,10 +92,17 @@ impl Registry {
             shard_channels: HashMap::with_hasher(hasher.clone()),
             patterns: HashMap::with_hasher(hasher),
             monitors: Audience::default(),
+            of_keys: 0,
         }
     }
 
     pub(crate) fn join(&mut self, space: Space, name: Name, listener: ListenerId) {
+        let is_new = match space {
+            Space::Channels => names_keys(&name) && !self.channels.contains_key(&name),
+            Space::Patterns => may_name_keys(&name) && !self.patterns.contains_key(&name),
+            Space::ShardChannels | Space::Monitors => false,
+        };
+        self.of_keys += usize::from(is_new);
         match space {
             Space::Channels => self.channels.entry(name).or_default().join(listener),
             Space::ShardChannels => self.shard_channels.entry(name).or_default().join(listener),
@@ -115,6 +125,7 @@ impl Registry {
                     audience.leave(listener);
                     if audience.is_empty() {
                         self.patterns.remove(name);
+                        self.of_keys -= usize::from(may_name_keys(name));
                     }
                 }
                 return;
@@ -124,8 +135,19 @@ impl Registry {
             audience.leave(listener);
             if audience.is_empty() {
                 channels.remove(name);
+                self.of_keys -= usize::from(space == Space::Channels && names_keys(name));
             }
         }
+    }
+
+    /// Whether anybody may listen to events of keys: true for who does.
+    pub(crate) fn hears_of_keys(&self) -> bool {
+        self.of_keys > 0
+    }
+
+    /// Whether anybody listens to a channel, by its name or by a pattern.
+    pub(crate) fn is_heard(&self, channel: &[u8]) -> bool {
+        self.channels.contains_key(channel) || self.patterns.values().any(|(pattern, _)| pattern.matches(channel))
     }
 
     /// Hands a letter to each worker that somebody who gets it lives on: listeners of the channel first, then those of each pattern that it matches.
@@ -191,6 +213,18 @@ impl Registry {
         };
         audience.map_or(0, Audience::len)
     }
+}
+
+/// Whether events of keys are told on such a channel.
+fn names_keys(channel: &[u8]) -> bool {
+    channel.starts_with(events::PREFIX)
+}
+
+/// Whether a pattern may match such a channel: what it begins with does not speak against it.
+fn may_name_keys(pattern: &[u8]) -> bool {
+    let plain = pattern.iter().position(|byte| b"*?[\\".contains(byte)).unwrap_or(pattern.len());
+    let (plain, prefix) = (&pattern[..plain], events::PREFIX);
+    plain.starts_with(prefix) || plain.len() < pattern.len() && prefix.starts_with(plain)
 }
 
 #[cfg(test)]
@@ -283,6 +317,12 @@ mod tests {
                 for space in Space::SUBSCRIBED {
                     let names = naive.names(space);
                     prop_assert_eq!(registry.count(space), names.len());
+                    if space == Space::Patterns {
+                        // No channel here is one of a key, and every pattern but those of letters alone may match one.
+                        let may = names.iter().filter(|name| name.first().is_some_and(|first| b"*?".contains(first))).count();
+                        prop_assert_eq!(registry.of_keys, may);
+                        prop_assert_eq!(registry.hears_of_keys(), may > 0);
+                    }
                     prop_assert_eq!(registry.names(space, None).iter().map(|name| name.to_vec()).collect::<BTreeSet<_>>(), names.clone());
                     let matching = registry.names(space, Some(b"a*")).len();
                     prop_assert_eq!(matching, names.iter().filter(|name| name.starts_with(b"a")).count());
@@ -291,6 +331,34 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn it_knows_whether_anybody_may_hear_of_keys() {
+        let mut registry = Registry::new([1, 2, 3, 4]);
+        let of = ListenerId { worker: 0, client: 1 };
+        for (space, name, may) in [
+            (Space::Channels, "__keyspace@0__:k", true),
+            (Space::Channels, "__key", true),
+            (Space::Channels, "_", false),
+            (Space::Channels, "*", false),
+            (Space::ShardChannels, "__keyspace@0__:k", false),
+            (Space::Patterns, "__key*__:*", true),
+            (Space::Patterns, "__keyevent@0__:expired", true),
+            (Space::Patterns, "", false),
+            (Space::Patterns, "__", false),
+            (Space::Patterns, "*", true),
+            (Space::Patterns, "_?key*", true),
+            (Space::Patterns, "[_]*", true),
+            (Space::Patterns, "\\_*", true),
+            (Space::Patterns, "news*", false),
+            (Space::Patterns, "__kez*", false),
+        ] {
+            registry.join(space, Name::from(name.as_bytes()), of);
+            assert_eq!(registry.hears_of_keys(), may, "{name}");
+            registry.leave(space, name.as_bytes(), of);
+            assert!(!registry.hears_of_keys(), "{name}");
         }
     }
 

@@ -11,7 +11,7 @@ use crate::router::round::{Group, Kind};
 use crate::router::unit::{self, Awaited, Hold, Means};
 use crate::router::{Round, Sequencer};
 use crate::shard::meter::Ticks;
-use crate::shard::{Batch, Borrow, Gate, Mailbox, Message};
+use crate::shard::{Batch, Borrow, Gate, Mailbox, Message, Outbox};
 
 /// The way to all shards, one per worker.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(crate) struct Router {
     mailboxes: Box<[Mailbox]>,
     sequencer: Arc<Sequencer>,
     limits: watch::Receiver<Arc<Limits>>,
+    outbox: Outbox,
     ticks: Ticks,
     seed: Cell<u64>,
 }
@@ -35,10 +36,11 @@ impl Router {
         mailboxes: Box<[Mailbox]>,
         sequencer: Arc<Sequencer>,
         limits: watch::Receiver<Arc<Limits>>,
+        outbox: Outbox,
         ticks: Ticks,
         seed: u64,
     ) -> Router {
-        Router { mailboxes, sequencer, limits, ticks, seed: Cell::new(seed) }
+        Router { mailboxes, sequencer, limits, outbox, ticks, seed: Cell::new(seed) }
     }
 
     pub(crate) fn shards(&self) -> u32 {
@@ -118,8 +120,8 @@ impl Router {
     /// # Errors
     /// A shard has ended.
     pub(crate) async fn hold_all(&self, how_long: Duration) -> Result<(), ShardsGone> {
-        let awaited = self.place_borrow(u64::MAX).await?;
-        let held = tokio::task::spawn_local(unit::hold(awaited, self.mailboxes.len(), how_long));
+        let (awaited, means) = self.place_borrow(u64::MAX).await?;
+        let held = tokio::task::spawn_local(unit::hold(awaited, means, how_long));
         held.await.map_err(|_| ShardsGone)
     }
 
@@ -128,8 +130,8 @@ impl Router {
     /// # Errors
     /// A shard has ended.
     pub(crate) async fn hold(&self, owners: u64) -> Result<Hold, ShardsGone> {
-        let awaited = self.place_borrow(owners).await?;
-        Hold::collect(awaited, self.means()).await.ok_or(ShardsGone)
+        let (awaited, means) = self.place_borrow(owners).await?;
+        Hold::collect(awaited, means).await.ok_or(ShardsGone)
     }
 
     /// Batches that need no order among each other. They may stop before their last call only if no later group relies on their having run.
@@ -184,18 +186,25 @@ impl Router {
         let Some(mut batch) = group.batches[0].take() else { return Ok(()) };
         batch.input = Some(input.clone());
         out.push((number, 0, batch.expect_back()));
-        let awaited = self.place_borrow(owners).await?;
-        tokio::task::spawn_local(unit::run(awaited, batch, self.means()));
+        let (awaited, means) = self.place_borrow(owners).await?;
+        tokio::task::spawn_local(unit::run(awaited, batch, means));
         Ok(())
     }
 
     fn means(&self) -> Means {
-        Means { shards: self.mailboxes.len(), limits: self.limits.borrow().clone(), seed: self.pick(), ticks: self.ticks }
+        let (limits, outbox) = (self.limits.borrow().clone(), self.outbox.clone());
+        let is_heard = outbox.is_heard();
+        Means { shards: self.mailboxes.len(), limits, seed: self.pick(), ticks: self.ticks, outbox, is_heard }
     }
 
     /// Asks the shards in `owners` for their keyspaces, as one unit. The caller must not await before it has handed the loans to a task of
     /// their own.
-    async fn place_borrow(&self, owners: u64) -> Result<Awaited, ShardsGone> {
+    async fn place_borrow(&self, owners: u64) -> Result<(Awaited, Means), ShardsGone> {
+        if self.outbox.is_full() {
+            // A borrower posts its events without waiting, so that it waits before it holds anything.
+            self.outbox.has_room().await;
+        }
+        let means = self.means();
         let lenders = || (0..self.mailboxes.len()).filter(move |shard| owners & (1 << shard) != 0);
         let mut permits = Vec::new();
         for shard in lenders() {
@@ -209,6 +218,6 @@ impl Router {
             requests.push(Message::Borrow(Borrow { lend_to }));
         }
         self.sequencer.place(permits.into_iter().zip(requests));
-        Ok(awaited)
+        Ok((awaited, means))
     }
 }

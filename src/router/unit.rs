@@ -12,7 +12,7 @@ use crate::command::{Limits, Watch};
 use crate::router::Round;
 use crate::shard::batch::Watching;
 use crate::shard::meter::Ticks;
-use crate::shard::{Batch, Held, Loan, Returned};
+use crate::shard::{Batch, Held, Loan, Outbox, Returned};
 use crate::time::UnixMillis;
 
 /// Loans under way: the shard's number, and where its loan arrives.
@@ -23,6 +23,7 @@ pub(super) type Awaited = Vec<(usize, oneshot::Receiver<Loan>)>;
 struct Borrowed {
     held: Held,
     homes: Vec<(usize, oneshot::Sender<Returned>)>,
+    outbox: Outbox,
 }
 
 impl Drop for Borrowed {
@@ -30,6 +31,10 @@ impl Drop for Borrowed {
         if std::thread::panicking() {
             // What a call that panicked was doing may be half done. Not to come home ends the shards, and so the process.
             return;
+        }
+        let events = self.held.take_events();
+        if !events.is_empty() {
+            self.outbox.post(events);
         }
         for (shard, returned) in self.held.give_back() {
             if let Some(at) = self.homes.iter().position(|&(home, _)| home == shard) {
@@ -46,10 +51,14 @@ pub(super) struct Means {
     pub(super) limits: Arc<Limits>,
     pub(super) seed: u64,
     pub(super) ticks: Ticks,
+    /// Where events of keys go, and whether anybody listens to them.
+    pub(super) outbox: Outbox,
+    pub(super) is_heard: bool,
 }
 
-async fn collect(awaited: Awaited, shards: usize) -> Option<Borrowed> {
-    let mut borrowed = Borrowed { held: Held::new(shards), homes: Vec::with_capacity(awaited.len()) };
+async fn collect(awaited: Awaited, means: &Means) -> Option<Borrowed> {
+    let held = Held::new(means.shards, means.is_heard);
+    let mut borrowed = Borrowed { held, homes: Vec::with_capacity(awaited.len()), outbox: means.outbox.clone() };
     for (shard, arriving) in awaited {
         // A shard that answers no more has ended, and the process with it.
         let (keyspace, home) = arriving.await.ok()?.open()?;
@@ -78,7 +87,7 @@ pub(crate) struct Hold {
 
 impl Hold {
     pub(super) async fn collect(awaited: Awaited, means: Means) -> Option<Hold> {
-        Some(Hold { borrowed: collect(awaited, means.shards).await?, means })
+        Some(Hold { borrowed: collect(awaited, &means).await?, means })
     }
 
     fn run_batch(&mut self, batch: &mut Batch) {
@@ -104,8 +113,8 @@ impl Hold {
 }
 
 /// Holds keyspaces for a while and does nothing with them (DEBUG SLEEP): every data command waits, as it would in Redis.
-pub(super) async fn hold(awaited: Awaited, shards: usize, how_long: Duration) {
-    if let Some(borrowed) = collect(awaited, shards).await {
+pub(super) async fn hold(awaited: Awaited, means: Means, how_long: Duration) {
+    if let Some(borrowed) = collect(awaited, &means).await {
         tokio::time::sleep(how_long).await;
         drop(borrowed);
     }

@@ -20,14 +20,14 @@ use crate::error::{Error, Result};
 use crate::metrics::{Pulse, SAMPLE_EVERY, Sampler, WorkerCounters, process};
 use crate::net::{Accepted, Door};
 use crate::pubsub::broker::PARCELS_MAX;
-use crate::pubsub::{Broker, Registry as Listeners};
+use crate::pubsub::{Broker, Events, Registry as Listeners};
 use crate::router::{Router, SHARDS_MAX, Sequencer};
 use crate::server::worker::{Arrival, BrokerPlan, WorkerPlan};
 use crate::session::clients::QUESTIONS_MAX;
 use crate::session::{Board, Pause, Registry, Seat, Seldom};
 use crate::settings::Settings;
-use crate::shard::Mailbox;
 use crate::shard::reclaim::Reclaimer;
+use crate::shard::{Mailbox, Outbox, Posted};
 use crate::time::UnixMillis;
 
 /// The daemon.
@@ -68,6 +68,12 @@ impl Server {
     }
 }
 
+/// Events of keys as the broker takes them.
+fn events_of(posted: Posted) -> Events {
+    let Posted { lots, room, is_heard } = posted;
+    Events { lots, room, is_heard }
+}
+
 /// Everything between the listeners and the shards.
 struct Assembly {
     board: Arc<Board>,
@@ -87,8 +93,10 @@ impl Assembly {
         let limits = Arc::new(Board::limits_of(&settings, seeds));
         let (desks, questions): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(QUESTIONS_MAX)).unzip();
         let (broker, requests) = Broker::new();
+        let (outbox, posted) = Outbox::new();
         let (parcel_desks, parcels): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(PARCELS_MAX)).unzip();
-        let mut broker_task = Some(BrokerPlan { registry: Listeners::new(seeds), requests, desks: parcel_desks.into() });
+        let mut broker_task =
+            Some(BrokerPlan { registry: Listeners::new(seeds), requests, events: events_of(posted), desks: parcel_desks.into() });
         let board = Arc::new(Board {
             settings: watch::Sender::new(Arc::new(settings)),
             limits: watch::Sender::new(limits),
@@ -116,7 +124,7 @@ impl Assembly {
         let sequencer = Arc::new(Sequencer::default());
         let phase = watch::Sender::new(Phase::Serving);
         let all_mailboxes = mailboxes.clone().into_boxed_slice();
-        let router = Router::new(all_mailboxes, sequencer.clone(), board.limits.subscribe(), worker::ticks, next_seed());
+        let router = Router::new(all_mailboxes, sequencer.clone(), board.limits.subscribe(), outbox.clone(), worker::ticks, next_seed());
         let (mut workers, mut threads) = (Vec::new(), Vec::new());
         for (index, ((inbox, questions), parcels)) in inboxes.into_iter().zip(questions).zip(parcels).enumerate() {
             let (sender, arrivals) = mpsc::channel(ARRIVALS_MAX);
@@ -134,6 +142,7 @@ impl Assembly {
                 arrivals,
                 phase: phase.subscribe(),
                 reclaimer: reclaimer.clone(),
+                outbox: outbox.clone(),
                 seeds,
             };
             let thread = thread::Builder::new().name(format!("worker-{index}")).spawn(move || worker::run(plan)).map_err(refused)?;

@@ -9,14 +9,14 @@ use tokio::sync::{mpsc, watch};
 
 use crate::net::Accepted;
 use crate::pubsub::desk::Item;
-use crate::pubsub::{self, broker, desk};
+use crate::pubsub::{self, Events, broker, desk};
 use crate::router::{Router, Sequencer};
 use crate::server::{Phase, local_runtime, next_seed};
 use crate::session::clients::{self, Clients, Question};
 use crate::session::{Board, Client, Local, Seat, Session, serve};
 use crate::shard::mailbox::Inbox;
 use crate::shard::reclaim::Reclaimer;
-use crate::shard::{Mailbox, Shard, task};
+use crate::shard::{Mailbox, Outbox, Shard, task};
 use crate::store::{Keyspace, Part};
 use crate::time::UnixMillis;
 
@@ -43,6 +43,7 @@ pub(crate) struct WorkerPlan {
     pub(crate) arrivals: mpsc::Receiver<Arrival>,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) reclaimer: Reclaimer,
+    pub(crate) outbox: Outbox,
     /// Of the hash tables; the same in every shard, so that an entry's hash holds wherever it moves.
     pub(crate) seeds: [u64; 4],
 }
@@ -51,6 +52,8 @@ pub(crate) struct WorkerPlan {
 pub(crate) struct BrokerPlan {
     pub(crate) registry: pubsub::Registry,
     pub(crate) requests: broker::Requests,
+    /// Of keys, from the shards.
+    pub(crate) events: Events,
     /// By worker.
     pub(crate) desks: Box<[mpsc::Sender<Vec<Item>>]>,
 }
@@ -96,6 +99,7 @@ async fn work(plan: WorkerPlan) {
         mut arrivals,
         mut phase,
         reclaimer,
+        outbox,
         seeds,
     } = plan;
     let databases = board.settings.borrow().databases;
@@ -103,11 +107,11 @@ async fn work(plan: WorkerPlan) {
     let keyspace = Keyspace::new(databases, part, seeds);
     let shard = Shard::new(keyspace, board.limits.borrow().clone(), board.registry.len(), next_seed(), ticks);
     let limits = board.limits.subscribe();
+    let router = Router::new(mailboxes, sequencer, board.limits.subscribe(), outbox.clone(), ticks, next_seed());
     tokio::task::spawn_local(async move {
         let _guard = EndsProcess("a shard");
-        task::run(shard, inbox, limits, reclaimer).await;
+        task::run(shard, inbox, limits, reclaimer, outbox).await;
     });
-    let router = Router::new(mailboxes, sequencer, board.limits.subscribe(), ticks, next_seed());
     let local = Local::new(board, router, index);
     tokio::task::spawn_local(clients::answer(local.clone(), questions));
     publish_here(&local, parcels, broker);
@@ -133,10 +137,10 @@ async fn work(plan: WorkerPlan) {
 
 /// Starts what brings messages to this worker's clients, and the broker if it lives here.
 fn publish_here(local: &Rc<Local>, parcels: mpsc::Receiver<Vec<Item>>, broker: Option<BrokerPlan>) {
-    if let Some(BrokerPlan { registry, requests, desks }) = broker {
+    if let Some(BrokerPlan { registry, requests, events, desks }) = broker {
         tokio::task::spawn_local(async move {
             let _guard = EndsProcess("the broker");
-            broker::run(registry, requests, desks).await;
+            broker::run(registry, requests, events, desks).await;
         });
     }
     let (dealing, asking) = (local.desk.clone(), local.clone());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::command::{Limits, Thresholds};
+use crate::command::{Classes, Limits, Thresholds};
 use crate::metrics::{Pulse, SessionTally, Totals, WorkerCounters};
 use crate::pubsub::{self, Broker, Desk, Letter};
 use crate::router::{Round, Router, Spare};
@@ -248,6 +248,7 @@ impl Board {
             frequency: settings.maxmemory_policy.ends_with("lfu"),
             active_expire: settings.active_expire,
             expire_effort: settings.active_expire_effort,
+            events: Classes::named(&settings.notify_keyspace_events),
             ..Limits::default()
         }
     }

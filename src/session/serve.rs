@@ -418,6 +418,9 @@ async fn flush<S: AsyncWrite + Unpin>(
     let mut kept = None;
     if turn.round.asks_shards() {
         local.router.send(&mut turn.round, buffer).await?;
+        if session.client.listens() {
+            subscribe::catch_up(session, stream).await?;
+        }
     } else {
         kept = Some(buffer);
     }

@@ -202,6 +202,17 @@ pub(super) async fn publish(session: &Session, letters: Vec<Letter>) -> Result<V
     session.local.board.broker.publish(letters, behind).await.ok_or(Ended)
 }
 
+/// Lets a client that listens have the events of what it has just done, before the answers.
+pub(super) async fn catch_up<S: AsyncWrite + Unpin>(session: &Session, stream: &mut S) -> Result<(), Ended> {
+    if session.local.settings().notify_keyspace_events.is_empty() {
+        return Ok(());
+    }
+    // Nothing to publish: the answer comes behind what the shards have posted.
+    publish(session, Vec::new()).await?;
+    push_out(session, stream).await?;
+    Ok(())
+}
+
 /// Posts the letters of a turn, and answers how many get each. A client that gets one itself gets it before the answer.
 pub(super) async fn post<S: AsyncWrite + Unpin>(session: &Session, stream: &mut S, turn: &mut Turn) -> Result<(), Ended> {
     let local = &session.local;

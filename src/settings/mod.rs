@@ -94,6 +94,8 @@ pub struct Settings {
     pub(crate) slowlog_max_len: usize,
     pub(crate) latency_tracking: bool,
     pub(crate) latency_tracking_info_percentiles: Vec<f64>,
+    /// Letters of classes of events, as CONFIG GET shows them.
+    pub(crate) notify_keyspace_events: String,
     pub(crate) busy_reply_threshold: u64,
 }
 

@@ -126,6 +126,7 @@ pub(super) fn read(values: Values, file: Option<PathBuf>) -> Result<Settings, St
         latency_tracking: yes(from, "latency-tracking")?,
         latency_tracking_info_percentiles: parse::percentiles(from.text("latency-tracking-info-percentiles")?)
             .map_err(|_| "latency-tracking-info-percentiles is not canonical")?,
+        notify_keyspace_events: from.text("notify-keyspace-events")?.to_owned(),
         busy_reply_threshold: number(from, "busy-reply-threshold")?,
         values,
     })

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::command::{self, Cx, Discard, Effects, Limits, Reach};
+use crate::command::{self, Classes, Cx, Discard, Effects, Event, Limits, Reach};
 use crate::metrics::{CommandTally, DatabaseTally, Tally, add_errors};
 use crate::resp::Reply;
 use crate::shard::batch::{Watching, Words};
@@ -22,18 +22,34 @@ pub(crate) struct Shard {
     /// What calls left since the last fold.
     effects: Effects,
     tally: Tally,
+    /// Whether anybody listens to events of keys.
+    is_heard: bool,
 }
 
 impl Shard {
     /// `commands` is how many rows the registry counts; `seed` starts the generator behind SPOP and RANDOMKEY.
     pub(crate) fn new(keyspace: Keyspace, limits: Arc<Limits>, commands: usize, seed: u64, ticks: Ticks) -> Shard {
         let tally = Tally { commands: vec![CommandTally::default(); commands], ..Tally::default() };
-        Shard { keyspace: Some(keyspace), limits, seed, meter: Meter::new(ticks), effects: Effects::default(), tally }
+        Shard { keyspace: Some(keyspace), limits, seed, meter: Meter::new(ticks), effects: Effects::default(), tally, is_heard: true }
     }
 
     /// New limits, from a change of settings.
     pub(crate) fn limit(&mut self, limits: Arc<Limits>) {
         self.limits = limits;
+    }
+
+    /// Whether anybody listens to events of keys, from now on.
+    pub(crate) fn hear(&mut self, is_heard: bool) {
+        self.is_heard = is_heard;
+    }
+
+    /// Events of keys that have not been posted.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.effects.events.is_empty()
+    }
+
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.effects.events)
     }
 
     /// A turn begins, or goes on after a wait: time spent waiting belongs to no command.
@@ -53,6 +69,9 @@ impl Shard {
     pub(crate) fn run(&mut self, batch: &mut Batch, now: UnixMillis) {
         let keyspace = self.keyspace.as_mut().expect("a parked shard reads no mailbox");
         let mut cx = Cx::new(Reach::One(keyspace), &self.limits, &mut self.effects, &mut self.seed, now);
+        if !self.is_heard {
+            cx.hush();
+        }
         run_calls(batch, &mut cx, &mut self.meter, into(&mut self.tally.commands));
     }
 
@@ -76,6 +95,7 @@ impl Shard {
 
     /// Removes at most `budget` keys and members whose deadline has passed. Says how many.
     pub(crate) fn sweep(&mut self, now: UnixMillis, budget: usize) -> usize {
+        let told = if self.is_heard { self.limits.events } else { Classes::NONE };
         let Some(keyspace) = self.keyspace.as_mut() else { return 0 };
         if !self.limits.active_expire {
             return 0;
@@ -85,7 +105,8 @@ impl Shard {
             let effects = &mut self.effects;
             let interesting = !keyspace.interests().is_quiet();
             let mut gone: Vec<Box<[u8]>> = Vec::new();
-            let swept = keyspace.database_mut(number).sweep(now, left, &mut |key, value| {
+            let swept = keyspace.database_mut(number).sweep(now, left, &mut |key, due, value| {
+                effects.tell_expired(told, number, key, due);
                 if let Some(value) = value {
                     effects.discard(value);
                 }
@@ -134,6 +155,7 @@ impl Shard {
         self.tally.expired_members += effects.expired_members;
         add_errors(&mut self.tally.errors, &effects.errors);
         self.effects.discarded = effects.discarded;
+        self.effects.events = effects.events;
         let mut tally = self.tally.clone();
         if let Some(keyspace) = &self.keyspace {
             tally.databases = (0..keyspace.databases()).map(|number| tally_of(keyspace.database(number), now)).collect();

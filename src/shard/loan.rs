@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use crate::command::{Cx, Effects, Limits, Reach};
+use crate::command::{Cx, Effects, Event, Limits, Reach};
 use crate::metrics::CommandTally;
 use crate::shard::Batch;
 use crate::shard::core::run_calls;
@@ -52,14 +52,16 @@ pub(crate) struct Held {
     keyspaces: Vec<Option<Keyspace>>,
     effects: Effects,
     tallies: Vec<(u16, CommandTally)>,
+    /// Whether anybody listens to events of keys.
+    is_heard: bool,
 }
 
 impl Held {
-    /// An empty hand, for as many shards as there are.
-    pub(crate) fn new(shards: usize) -> Held {
+    /// An empty hand, for as many shards as there are. `is_heard`: whether events of keys are wanted.
+    pub(crate) fn new(shards: usize, is_heard: bool) -> Held {
         let mut keyspaces = Vec::new();
         keyspaces.resize_with(shards, || None);
-        Held { keyspaces, effects: Effects::default(), tallies: Vec::new() }
+        Held { keyspaces, effects: Effects::default(), tallies: Vec::new(), is_heard }
     }
 
     pub(crate) fn take(&mut self, shard: usize, keyspace: Keyspace) {
@@ -68,17 +70,25 @@ impl Held {
 
     /// Runs a batch as if the keyspaces in hand were one.
     pub(crate) fn run(&mut self, batch: &mut Batch, limits: &Limits, mut seed: u64, ticks: Ticks, now: UnixMillis) {
-        let Held { keyspaces, effects, tallies } = self;
+        let Held { keyspaces, effects, tallies, is_heard } = self;
         let mut cx = Cx::new(Reach::Several(keyspaces), limits, effects, &mut seed, now);
+        if !*is_heard {
+            cx.hush();
+        }
         let (mut meter, mut count) = (Meter::new(ticks), |id, tally| tallies.push((id, tally)));
         meter.begin();
         run_calls(batch, &mut cx, &mut meter, &mut count);
         meter.rest(&mut count);
     }
 
+    /// The events of what was run, to be posted before anything in hand goes home: who owns a key again may change it at once.
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.effects.events)
+    }
+
     /// Everything in hand, to be sent home.
     pub(crate) fn give_back(&mut self) -> impl Iterator<Item = (usize, Returned)> {
-        let Held { keyspaces, effects, tallies } = self;
+        let Held { keyspaces, effects, tallies, .. } = self;
         keyspaces.iter_mut().enumerate().filter_map(|(shard, keyspace)| {
             let keyspace = keyspace.take()?;
             // The first to go home takes the effects along.

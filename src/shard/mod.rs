@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`message`] (what may be asked), [`batch`] (what one read of one connection sends), [`core`] (what a shard does:
 //! plain `&mut self` functions without an await, driven by seed in the simulation), [`meter`] (whose calls take how long), [`task`] (two hundred lines of tokio around it),
-//! [`loan`] (a keyspace on its way to a borrower and back), [`reclaim`] (large values leave here, to be freed off the shard).
+//! [`loan`] (a keyspace on its way to a borrower and back), [`outbox`] (events of keys leave here, to be told), [`reclaim`] (large values leave here, to be freed off the shard).
 
 pub(crate) mod batch;
 pub(crate) mod core;
@@ -11,6 +11,7 @@ pub(crate) mod loan;
 pub(crate) mod mailbox;
 pub(crate) mod message;
 pub(crate) mod meter;
+pub(crate) mod outbox;
 pub(crate) mod reclaim;
 pub(crate) mod task;
 
@@ -20,6 +21,7 @@ pub(crate) use gate::Gate;
 pub(crate) use loan::{Held, Loan, Returned};
 pub(crate) use mailbox::Mailbox;
 pub(crate) use message::{Borrow, Message};
+pub(crate) use outbox::{Outbox, Posted};
 
 #[cfg(test)]
 mod tests;

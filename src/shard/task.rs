@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::command::Limits;
 use crate::shard::mailbox::Inbox;
 use crate::shard::reclaim::Reclaimer;
-use crate::shard::{Loan, Message, Shard};
+use crate::shard::{Loan, Message, Outbox, Shard};
 use crate::time::UnixMillis;
 
 /// Messages handled before the connections of the same thread get a turn. 64 batches of a deep pipeline are about a millisecond.
@@ -23,7 +23,13 @@ const SWEEP_KEYS_MAX: usize = 1000;
 const SWEEP_PAUSE: Duration = Duration::from_millis(10);
 
 /// Runs a shard until every mailbox handle is gone.
-pub(crate) async fn run(mut shard: Shard, mut inbox: Inbox, mut limits: watch::Receiver<Arc<Limits>>, reclaimer: Reclaimer) {
+pub(crate) async fn run(
+    mut shard: Shard,
+    mut inbox: Inbox,
+    mut limits: watch::Receiver<Arc<Limits>>,
+    reclaimer: Reclaimer,
+    outbox: Outbox,
+) {
     let mut messages = Vec::with_capacity(TURN_MESSAGES_MAX);
     let mut timer = pin!(sleep_until(Instant::now()));
     // The deadline the timer is set for; `None` while it is not set.
@@ -35,7 +41,9 @@ pub(crate) async fn run(mut shard: Shard, mut inbox: Inbox, mut limits: watch::R
             () = &mut timer, if set_for.is_some() => {
                 set_for = None;
                 let budget = SWEEP_KEYS_MAX * shard.expire_effort();
+                shard.hear(outbox.is_heard());
                 let swept = shard.sweep(UnixMillis::now(), budget);
+                post(&mut shard, &outbox).await;
                 if swept == budget {
                     // More is due: let the connections have their turn and go on.
                     tokio::task::yield_now().await;
@@ -56,9 +64,10 @@ pub(crate) async fn run(mut shard: Shard, mut inbox: Inbox, mut limits: watch::R
         }
         // One look at the clock for all that arrived together: every command of a batch sees one time.
         let now = UnixMillis::now();
+        shard.hear(outbox.is_heard());
         shard.wake();
         for message in messages.drain(..) {
-            handle(&mut shard, message, now).await;
+            handle(&mut shard, message, now, &outbox).await;
         }
         shard.rest();
         if shard.has_discarded() {
@@ -75,10 +84,11 @@ pub(crate) async fn run(mut shard: Shard, mut inbox: Inbox, mut limits: watch::R
     }
 }
 
-async fn handle(shard: &mut Shard, message: Message, now: UnixMillis) {
+async fn handle(shard: &mut Shard, message: Message, now: UnixMillis, outbox: &Outbox) {
     match message {
         Message::Run(mut batch) => {
             shard.run(&mut batch, now);
+            post(shard, outbox).await;
             batch.send_back();
         }
         Message::Part(mut batch, gate) => {
@@ -88,6 +98,7 @@ async fn handle(shard: &mut Shard, message: Message, now: UnixMillis) {
                 shard.wake();
             }
             shard.run(&mut batch, now);
+            post(shard, outbox).await;
             batch.send_back();
         }
         Message::Borrow(borrow) => {
@@ -107,6 +118,20 @@ async fn handle(shard: &mut Shard, message: Message, now: UnixMillis) {
                 shard.reset_tally();
             }
             let _ = answer.send(shard.tally(now));
+            shard.wake();
+        }
+    }
+}
+
+/// Lets out the events of what was just done, before anybody hears that it was, and then waits while too many are on their way: between two
+/// batches, and with nothing in hand that others wait for but the answer to the last.
+#[inline]
+async fn post(shard: &mut Shard, outbox: &Outbox) {
+    if shard.has_events() {
+        outbox.post(shard.take_events());
+        if outbox.is_full() {
+            shard.rest();
+            outbox.has_room().await;
             shard.wake();
         }
     }

@@ -6,11 +6,14 @@
 use super::directory::Directory;
 use super::edit::{Books, EntryMut};
 use super::entry::{Block, Entry};
-use super::expiry::Deadlines;
+use super::expiry::{Deadlines, Due};
 use super::hasher::KeyHasher;
 use super::segment::tag_of;
 use super::value::{Content, INLINE_TEXT_MAX, Text, Value};
 use crate::time::UnixMillis;
+
+/// Who is shown the keys that a sweep changes: the key, what of it was due, and what it held if all of it is gone.
+type Changed<'c> = &'c mut dyn FnMut(&[u8], Due, Option<Value>);
 
 /// What becomes of a key's deadline when SET overwrites it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,9 +270,9 @@ impl Database {
         self.deadlines.mean()
     }
 
-    /// Removes keys and members that are due, at most `budget` of both. Shows every key that this changes, with what it held, or with
-    /// nothing where only members left it. Returns how many of each went; fewer than the budget means that no more are due.
-    pub fn sweep(&mut self, now: UnixMillis, budget: usize, changed: &mut dyn FnMut(&[u8], Option<Value>)) -> Swept {
+    /// Removes keys and members that are due, at most `budget` of both. Shows every key that this changes, what of it was due, and what it held,
+    /// or nothing where only members left it. Returns how many of each went; fewer than the budget means that no more are due.
+    pub fn sweep(&mut self, now: UnixMillis, budget: usize, changed: Changed<'_>) -> Swept {
         let mut swept = Swept::default();
         while swept.keys < budget
             && let Some((deadline, hash)) = self.deadlines.pop_due(now)
@@ -277,7 +280,7 @@ impl Database {
             // More than one only if two keys have the same hash.
             while let Some(mut block) = self.remove_due(hash, deadline) {
                 let value = block.take();
-                changed(block.entry().key(), Some(value));
+                changed(block.entry().key(), Due::Key, Some(value));
                 swept.keys += 1;
             }
         }
@@ -291,14 +294,7 @@ impl Database {
     }
 
     /// Removes members that are due from the keys of a hash, the first of whose members is due at `deadline`.
-    fn sweep_members(
-        &mut self,
-        hash: u64,
-        deadline: UnixMillis,
-        now: UnixMillis,
-        budget: usize,
-        changed: &mut dyn FnMut(&[u8], Option<Value>),
-    ) -> Swept {
+    fn sweep_members(&mut self, hash: u64, deadline: UnixMillis, now: UnixMillis, budget: usize, changed: Changed<'_>) -> Swept {
         let mut swept = Swept::default();
         let hasher = &self.hasher;
         let is_it = |entry: Entry<'_>| entry.member_deadline() == Some(deadline) && hasher.hash(entry.key()) == hash;
@@ -308,17 +304,17 @@ impl Database {
             return swept;
         };
         let mut entry = EntryMut::new(self.directory.segment_mut(hash).slot_mut(place), hash, &mut self.books);
-        let whole = entry.entry().is_due(now);
-        if !whole {
+        let Some(due) = entry.entry().due(now) else { return swept };
+        if let Due::Members(_) = due {
             swept.members = entry.drop_due_members(now, budget);
-            changed(entry.key(), None);
+            changed(entry.key(), due, None);
         } else if let Some(mut block) = self.directory.remove(hash, place) {
             // Nothing of it is left: it goes as one, to be freed where that holds up nobody.
             self.books.remove(hash, block.entry());
             let before = block.entry().deadline();
             self.deadlines.change(hash, before, None);
             let value = block.take();
-            changed(block.entry().key(), Some(value));
+            changed(block.entry().key(), due, Some(value));
             swept.keys = 1;
         }
         swept
@@ -434,10 +430,10 @@ mod tests {
         set(&mut keyspace, b"stays", b"v", Keep::Clear);
         let database = keyspace.database_mut(0);
         let mut due = Vec::new();
-        assert_eq!(database.sweep(UnixMillis(50), 20, &mut |key, _| due.push(key.to_vec())).keys, 20);
+        assert_eq!(database.sweep(UnixMillis(50), 20, &mut |key, _, _| due.push(key.to_vec())).keys, 20);
         assert_eq!(database.next_deadline(), Some(UnixMillis(20)));
         assert_eq!(
-            database.sweep(UnixMillis(50), 1000, &mut |key, _| due.push(key.to_vec())).keys,
+            database.sweep(UnixMillis(50), 1000, &mut |key, _, _| due.push(key.to_vec())).keys,
             30,
             "the fiftieth is due after its millisecond"
         );

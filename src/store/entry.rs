@@ -9,6 +9,7 @@ use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::expiry::Due;
 use super::layout::*;
 use super::memory::size_class;
 use super::types::{Hash, List, Set, SortedSet, Stream};
@@ -152,6 +153,18 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn is_due(self, now: UnixMillis) -> bool {
         self.deadline().is_some_and(|deadline| now > deadline) || self.boxed().is_some_and(|boxed| boxed.are_all_due(now))
+    }
+
+    /// What of it is due, if something is.
+    #[must_use]
+    pub fn due(self, now: UnixMillis) -> Option<Due> {
+        if self.deadline().is_some_and(|deadline| now > deadline) {
+            Some(Due::Key)
+        } else if self.is_due(now) {
+            Some(Due::AllMembers(self.kind()))
+        } else {
+            self.member_deadline().filter(|&earliest| now > earliest).map(|_| Due::Members(self.kind()))
+        }
     }
 
     /// The earliest deadline of any of its members.

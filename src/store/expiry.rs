@@ -6,7 +6,19 @@
 
 use std::collections::BTreeSet;
 
+use crate::store::Kind;
 use crate::time::UnixMillis;
+
+/// What of a key has come past its time, and so was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// The key, by its own deadline.
+    Key,
+    /// Some members of a collection of this kind.
+    Members(Kind),
+    /// All of its members, and so the key.
+    AllMembers(Kind),
+}
 
 /// Bytes that one item takes in a B-tree: 16, and its share of the free places and of the nodes' heads. Deadlines in order, as one time to live
 /// for all keys makes them, leave leaves half full and take 35; deadlines in disorder take 27.

@@ -34,6 +34,7 @@ mod weights;
 pub use database::{Database, Keep, Stamp};
 pub use edit::{EntryMut, Guard};
 pub use entry::Entry;
+pub use expiry::Due;
 pub use keyspace::{Keyspace, Part};
 pub use memory::size_class;
 pub use value::{Kind, Text, Typed, Value};

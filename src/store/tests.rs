@@ -306,7 +306,7 @@ impl Pair {
             Deed::Sweep(now, budget) => {
                 let now = UnixMillis(now);
                 let mut dropped = Vec::new();
-                let swept = keyspace.database_mut(0).sweep(now, budget, &mut |key, value| {
+                let swept = keyspace.database_mut(0).sweep(now, budget, &mut |key, _, value| {
                     let value = value.expect("no member has a deadline here");
                     dropped.push((key.to_vec(), plain_of(&value)));
                 });

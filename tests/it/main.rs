@@ -17,6 +17,7 @@ mod clients;
 mod commands;
 mod differential;
 mod ends;
+mod events;
 mod fields;
 mod keys;
 mod lua;

@@ -73,6 +73,49 @@ enum Expectation {
     Unknown,
 }
 
+/// A block for who asks something else of it than what comes back.
+pub struct Said {
+    pub file: String,
+    pub ours: bool,
+    pub peer: bool,
+    pub resp3: bool,
+    pub config: Vec<(String, String)>,
+    /// One reply to each call: no raw bytes, nothing silent or closed.
+    pub is_plain: bool,
+    /// The longest of its pauses.
+    pub pause: Duration,
+    pub steps: Vec<SaidStep>,
+}
+
+/// A call of such a block, or a pause, which has no words.
+pub struct SaidStep {
+    pub line: usize,
+    pub connection: usize,
+    pub words: Option<Vec<Vec<u8>>>,
+}
+
+/// Every block that is for any number of shards.
+pub fn all_said() -> Vec<Said> {
+    all_blocks()
+        .into_iter()
+        .filter(|block| block.directives.shards.is_none())
+        .map(|block| {
+            let Block { file, directives, steps } = block;
+            let is_odd = |step: &Step| matches!(step.deed, Deed::Raw(_) | Deed::Expect(Expectation::Closed | Expectation::Silence));
+            let is_plain = !steps.iter().any(is_odd);
+            let pauses = steps.iter().filter_map(|step| if let Deed::Pause(time) = step.deed { Some(time) } else { None });
+            let pause = pauses.max().unwrap_or_default();
+            let steps = steps.into_iter().filter_map(|step| match step.deed {
+                Deed::Call(words) => Some(SaidStep { line: step.line, connection: step.connection, words: Some(words) }),
+                Deed::Pause(_) => Some(SaidStep { line: step.line, connection: step.connection, words: None }),
+                Deed::Raw(_) | Deed::Expect(_) => None,
+            });
+            let Directives { resp3, ours, peer, config, .. } = directives;
+            Said { file: file.display().to_string(), ours, peer, resp3, config, is_plain, pause, steps: steps.collect() }
+        })
+        .collect()
+}
+
 /// A way to hold a conversation: over sockets with a server, or without any in this process.
 trait Way {
     fn name(&self) -> &str;

@@ -1,7 +1,7 @@
 //! SETBIT and GETBIT: one bit of a string.
 
 use super::{offset, store};
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::Reply;
 use crate::store::types::bits;
 
@@ -29,7 +29,10 @@ pub(super) fn setbit(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
             (false, true)
         }
     };
-    cx.changed(u64::from(grew || before != on));
+    if grew || before != on {
+        cx.changed(1);
+        cx.event(Classes::STRING, "setbit", key);
+    }
     reply.integer(i64::from(before));
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! The whole call is read before anything is done, so that one wrong word leaves the string as it was.
 
 use super::{offset, store};
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::{Reply, number};
 use crate::store::types::bits::{Field, Overflow};
 
@@ -117,7 +117,7 @@ fn change(cx: &mut Cx<'_>, key: &[u8], steps: &[Step], bytes: usize, reply: &mut
     };
     let Some(mut entry) = cx.write(key) else { return Err(Fault::WrongType) };
     let text = entry.text_mut(bytes).ok_or(Fault::WrongType)?;
-    let mut changes = 0;
+    let (mut changes, mut is_written) = (0, false);
     reply.array(steps.len());
     for &Step { field, first, deed } in steps {
         let before = field.read(text, first);
@@ -134,10 +134,14 @@ fn change(cx: &mut Cx<'_>, key: &[u8], steps: &[Step], bytes: usize, reply: &mut
             field.write(text, first, after);
             changes += 1;
         }
+        is_written |= !matches!(deed, Deed::Get) && (grows || after != before);
         reply.integer(if answers_old { before } else { after });
     }
     // That a string grew is a change too, even if every field in it kept its value.
     cx.changed(changes.max(u64::from(grows)));
+    if is_written {
+        cx.event(Classes::STRING, "setbit", key);
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! BITOP: strings combined bit by bit into one.
 
 use super::store;
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::Reply;
 use crate::store::types::bits::{Combination, Combine};
 
@@ -28,9 +28,10 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
     let text = combination.finish();
     let length = text.len();
     let changed = if text.is_empty() {
-        cx.remove(target)
+        cx.delete(target)
     } else {
         store(cx, target, text);
+        cx.event(Classes::STRING, "set", target);
         true
     };
     cx.changed(u64::from(changed));

@@ -40,6 +40,11 @@ impl Form {
         if self == Form::SearchStore { 2 } else { 1 }
     }
 
+    /// The event of a result that is kept.
+    fn stored(self) -> &'static str {
+        if self.is_search() { "geosearchstore" } else { "georadiusstore" }
+    }
+
     fn is_search(self) -> bool {
         matches!(self, Form::Search | Form::SearchStore)
     }
@@ -286,7 +291,7 @@ fn run(cx: &mut Cx<'_>, args: &Args<'_>, form: Form, reply: &mut Reply<'_>) -> R
     let set = cx.seen(source).and_then(Entry::get::<SortedSet>);
     let (Some(set), Some(shape)) = (set, request.shape()) else {
         match request.target {
-            Some(target) => store::keep(cx, target, SortedSet::new(), 0, reply),
+            Some(target) => store::keep(cx, target, SortedSet::new(), 0, form.stored(), reply),
             None => reply.array(0),
         }
         return Ok(());
@@ -309,7 +314,7 @@ fn run(cx: &mut Cx<'_>, args: &Args<'_>, form: Form, reply: &mut Reply<'_>) -> R
     let longest = pairs.iter().map(|(_, member)| member.len()).max();
     let kept = SortedSet::from_ordered(pairs.iter().map(|&(score, member)| (member, score)), longest, thresholds);
     let changes = found.len() as u64;
-    store::keep(cx, target, kept, changes, reply);
+    store::keep(cx, target, kept, changes, form.stored(), reply);
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! HDEL key field [field ...]: the last field takes the key with it.
 
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::Reply;
 use crate::store::types::Hash;
 
@@ -13,6 +13,9 @@ pub(super) fn hdel(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     let removed = args.from(2).filter(|field| hash.remove(field)).count();
     let emptied = hash.is_empty();
     drop(hash);
+    if removed > 0 {
+        cx.event(Classes::HASH, "hdel", key);
+    }
     if emptied {
         cx.drop_if_empty::<Hash>(key);
     }

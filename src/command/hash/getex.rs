@@ -2,7 +2,7 @@
 
 use super::options::{Command, Lifetime, Options};
 use crate::command::members::Worded;
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::Reply;
 use crate::store::types::{Hash, Perishable};
 
@@ -32,6 +32,14 @@ pub(super) fn hgetex(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         });
     }
     drop(hash);
+    if changed > 0 {
+        let name = match options.lifetime {
+            Lifetime::Persist => "hpersist",
+            Lifetime::Until(deadline) if deadline <= now => "hdel",
+            _ => "hexpire",
+        };
+        cx.event(Classes::HASH, name, key);
+    }
     cx.drop_if_empty::<Hash>(key);
     cx.changed(changed);
     Ok(())
@@ -48,6 +56,9 @@ pub(super) fn hgetdel(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
         removed += u64::from(hash.as_mut().is_some_and(|hash| hash.remove(field)));
     }
     drop(hash);
+    if removed > 0 {
+        cx.event(Classes::HASH, "hdel", key);
+    }
     cx.drop_if_empty::<Hash>(key);
     cx.changed(removed);
     Ok(())

@@ -1,6 +1,6 @@
 //! Fields as counters: HINCRBY on integers, HINCRBYFLOAT on decimal fractions. A field that is not there counts from 0.
 
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::Reply;
 use crate::resp::number::LongDouble;
 use crate::store::types::{DIGITS_MAX, Element, Hash, digits};
@@ -22,6 +22,7 @@ pub(super) fn hincrby(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
     hash.update(field, digits(sum, &mut [0; DIGITS_MAX]), thresholds);
     drop(hash);
     cx.changed(1);
+    cx.event(Classes::HASH, "hincrby", args.key(1));
     reply.integer(sum);
     Ok(())
 }
@@ -43,6 +44,7 @@ pub(super) fn hincrbyfloat(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'
     hash.update(field, sum.as_bytes(), thresholds);
     drop(hash);
     cx.changed(1);
+    cx.event(Classes::HASH, "hincrbyfloat", args.key(1));
     reply.bulk(sum.as_bytes());
     Ok(())
 }

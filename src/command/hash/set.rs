@@ -1,6 +1,6 @@
 //! HSET and HMSET key field value [field value ...], whose last value of a field that comes twice stays; HSETNX sets only what is missing.
 
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::Reply;
 use crate::store::types::Hash;
 
@@ -28,6 +28,7 @@ fn set_all(cx: &mut Cx<'_>, args: &Args<'_>, command: &'static str) -> Result<us
     drop(hash);
     // Redis counts every pair as a change, new or not.
     cx.changed((args.len() / 2 - 1) as u64);
+    cx.event(Classes::HASH, "hset", args.key(1));
     Ok(created)
 }
 
@@ -37,7 +38,10 @@ pub(super) fn hsetnx(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     let mut hash = cx.create_as(args.key(1), Hash::new)?;
     let created = hash.set_new(args.get(2), args.get(3), thresholds);
     drop(hash);
-    cx.changed(u64::from(created));
+    if created {
+        cx.changed(1);
+        cx.event(Classes::HASH, "hset", args.key(1));
+    }
     reply.integer(i64::from(created));
     Ok(())
 }

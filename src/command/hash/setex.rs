@@ -1,7 +1,7 @@
 //! HSETEX: fields get values and a deadline, all of them or, if a condition is not met, none.
 
 use super::options::{Command, Condition, Lifetime, Options};
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::Reply;
 use crate::store::types::{Hash, Perishable};
 use crate::time::UnixMillis;
@@ -48,6 +48,11 @@ fn set_all(cx: &mut Cx<'_>, args: &Args<'_>, options: &Options, deadline: Option
             hash.give_deadline(field, deadline, thresholds);
         }
     }
+    drop(hash);
+    cx.event(Classes::HASH, "hset", args.key(1));
+    if deadline.is_some() {
+        cx.event(Classes::HASH, "hexpire", args.key(1));
+    }
     Ok(())
 }
 
@@ -55,10 +60,11 @@ fn set_all(cx: &mut Cx<'_>, args: &Args<'_>, options: &Options, deadline: Option
 fn remove_all(cx: &mut Cx<'_>, args: &Args<'_>, options: &Options) -> Result<(), Fault> {
     let key = args.key(1);
     let Some(mut hash) = cx.edit_as::<Hash>(key)? else { return Ok(()) };
-    for (field, _) in args.pairs(options.first).take(options.count) {
-        hash.remove(field);
-    }
+    let removed = args.pairs(options.first).take(options.count).filter(|(field, _)| hash.remove(field)).count();
     drop(hash);
+    if removed > 0 {
+        cx.event(Classes::HASH, "hdel", key);
+    }
     cx.drop_if_empty::<Hash>(key);
     Ok(())
 }

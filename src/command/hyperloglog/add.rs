@@ -1,7 +1,7 @@
 //! PFADD key element ..: adds elements, and says whether that changed anything.
 
 use super::{checked, edit};
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::Reply;
 use crate::store::types::hyperloglog::{self, Form};
 
@@ -22,7 +22,10 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
             if changes > 0 {
                 hyperloglog::forget(text);
             }
-            cx.changed(changes);
+            if changes > 0 {
+                cx.changed(changes);
+                cx.event(Classes::STRING, "pfadd", key);
+            }
             reply.integer(i64::from(changes > 0));
             return Ok(());
         }
@@ -37,7 +40,10 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
         Ok(())
     })?;
     changes += u64::from(is_new);
-    cx.changed(changes);
+    if changes > 0 {
+        cx.changed(changes);
+        cx.event(Classes::STRING, "pfadd", key);
+    }
     reply.integer(i64::from(changes > 0));
     Ok(())
 }

@@ -7,7 +7,12 @@ use crate::store::types::hyperloglog::{self, Form, Histogram, REGISTERS, Writer}
 
 pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let (word, key) = (args.get(1), args.key(2));
-    let Some(text) = read(cx, key)? else { return Err(Fault::Because("ERR The specified key does not exist")) };
+    // Not a reader's look-up that misses.
+    let missing = Fault::Because("ERR The specified key does not exist");
+    if !cx.exists(cx.database, key) {
+        return Err(missing);
+    }
+    let Some(text) = read(cx, key)? else { return Err(missing) };
     let is_sparse = hyperloglog::form(text) == Some(Form::Sparse);
     if word.eq_ignore_ascii_case(b"getreg") {
         let mut registers = [0; REGISTERS];

@@ -1,7 +1,7 @@
 //! PFMERGE target source ..: the target's registers rise to the highest of all.
 
 use super::{edit, read};
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::Reply;
 use crate::store::types::hyperloglog::{self, Form, REGISTERS};
 
@@ -25,6 +25,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
         Ok(())
     })?;
     cx.changed(1);
+    cx.event(Classes::STRING, "pfadd", args.key(1));
     reply.ok();
     Ok(())
 }

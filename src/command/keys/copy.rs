@@ -1,6 +1,6 @@
 //! COPY to another key or database, and MOVE to another database; the deadline goes along.
 
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::{Reply, number};
 
 pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
@@ -21,10 +21,13 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
     }
     let copied = match cx.read(source).map(|entry| (entry.duplicate(), entry.deadline(), entry.encoding() == "raw")) {
         Some((value, deadline, is_raw)) if replace || !cx.exists(database, target) => {
+            // As RENAME does: the key is a new one.
+            cx.remove_in(database, target);
             cx.put_in(database, target, value, deadline);
             if is_raw {
                 cx.mark_raw(database, target);
             }
+            cx.event_in(database, Classes::GENERIC, "copy_to", target);
             true
         }
         _ => false,
@@ -52,7 +55,11 @@ pub(super) fn relocate(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) 
             }
             None => false,
         };
-    cx.changed(u64::from(moved));
+    if moved {
+        cx.changed(1);
+        cx.event_in(source, Classes::GENERIC, "move_from", key);
+        cx.event_in(target, Classes::GENERIC, "move_to", key);
+    }
     reply.integer(i64::from(moved));
     Ok(())
 }

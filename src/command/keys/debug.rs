@@ -40,7 +40,7 @@ fn panic(_: &mut Cx<'_>, _: &Args<'_>, _: &mut Reply<'_>) -> Result<(), Fault> {
 /// The fields are those that tests and tools look for in Redis's line. There is no address worth telling.
 fn object(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let now = cx.now;
-    let entry = cx.peek(args.key(2)).ok_or(Fault::NoSuchKey)?;
+    let entry = cx.inspect(args.key(2)).ok_or(Fault::NoSuchKey)?;
     let access = entry.access();
     reply.simple(&format!(
         "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:{access} lru_seconds_idle:{}",

@@ -4,7 +4,7 @@ use crate::command::{Args, Cx, Fault};
 use crate::resp::Reply;
 
 pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-    let removed = count(args, |key| cx.remove(key));
+    let removed = count(args, |key| cx.delete(key));
     cx.changed(removed.unsigned_abs());
     reply.integer(removed);
     Ok(())

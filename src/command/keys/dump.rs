@@ -1,6 +1,6 @@
 //! DUMP and RESTORE: a value as bytes that any server of the family takes, and back.
 
-use crate::command::{Args, Cx, Fault, Limits};
+use crate::command::{Args, Classes, Cx, Fault, Limits};
 use crate::rdb;
 use crate::resp::{Reply, number};
 use crate::time::UnixMillis;
@@ -83,7 +83,10 @@ pub(super) fn restore(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
     if deadline.is_some_and(|deadline| deadline <= now) {
         // It has expired on the way: what was here is replaced by nothing.
         cx.effects.discard(value);
-        cx.changed(u64::from(removed));
+        if removed {
+            cx.changed(1);
+            cx.event(Classes::GENERIC, "del", key);
+        }
     } else {
         cx.put(key, value, deadline);
         if let Some(access) = options.access(limits, now)
@@ -92,6 +95,7 @@ pub(super) fn restore(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
             entry.set_access(access);
         }
         cx.changed(1);
+        cx.event(Classes::GENERIC, "restore", key);
     }
     reply.ok();
     Ok(())

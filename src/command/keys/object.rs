@@ -4,7 +4,7 @@ use crate::command::{Args, Cx, Fault, Limits};
 use crate::resp::Reply;
 
 pub(super) fn encoding(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-    match cx.peek(args.key(2)) {
+    match cx.inspect(args.key(2)) {
         Some(entry) => reply.bulk(entry.encoding().as_bytes()),
         None => reply.null(),
     }
@@ -13,7 +13,7 @@ pub(super) fn encoding(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) 
 
 pub(super) fn freq(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let (limits, now) = (cx.limits, cx.now);
-    match cx.peek(args.key(2)) {
+    match cx.inspect(args.key(2)) {
         Some(_) if !limits.frequency => return Err(Fault::Because(NO_FREQUENCY)),
         Some(entry) => reply.integer(i64::from(limits.frequency_of(entry.access(), now))),
         None => reply.null(),
@@ -23,7 +23,7 @@ pub(super) fn freq(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
 
 pub(super) fn idletime(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let (limits, now) = (cx.limits, cx.now);
-    match cx.peek(args.key(2)) {
+    match cx.inspect(args.key(2)) {
         Some(_) if limits.frequency => return Err(Fault::Because(NO_IDLE_TIME)),
         Some(entry) => reply.integer(i64::from(Limits::idle_seconds(entry.access(), now))),
         None => reply.null(),
@@ -38,7 +38,7 @@ const NO_IDLE_TIME: &str = "ERR An LFU maxmemory policy is selected, idle time n
 
 /// Nothing is shared: always one.
 pub(super) fn refcount(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-    match cx.peek(args.key(2)) {
+    match cx.inspect(args.key(2)) {
         Some(_) => reply.integer(1),
         None => reply.null(),
     }

@@ -1,6 +1,6 @@
 //! RENAME and RENAMENX: what a key holds, and its deadline, under another name.
 
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::Reply;
 
 pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
@@ -32,10 +32,14 @@ pub(super) fn renamenx(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) 
 fn rename(cx: &mut Cx<'_>, source: &[u8], target: &[u8]) -> Result<(), Fault> {
     let is_raw = cx.write(source).is_some_and(|entry| entry.encoding() == "raw");
     let (value, deadline) = cx.take_in(cx.database, source).ok_or(Fault::NoSuchKey)?;
+    // What was there is gone first: the key is a new one.
+    cx.remove(target);
     cx.put(target, value, deadline);
     if is_raw {
         cx.mark_raw(cx.database, target);
     }
     cx.changed(1);
+    cx.event(Classes::GENERIC, "rename_from", source);
+    cx.event(Classes::GENERIC, "rename_to", target);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! TTL, PTTL, EXPIRETIME and PEXPIRETIME tell the deadline of a key, PERSIST takes it away.
 
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::Reply;
 
 pub(super) fn ttl(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
@@ -39,7 +39,10 @@ pub(super) fn persist(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
     let key = args.key(1);
     let volatile = cx.write(key).is_some_and(|entry| entry.deadline().is_some());
     let persisted = volatile && cx.set_deadline(key, None);
-    cx.changed(u64::from(persisted));
+    if persisted {
+        cx.changed(1);
+        cx.event(Classes::GENERIC, "persist", key);
+    }
     reply.integer(i64::from(persisted));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! LINDEX, LSET, LINSERT, LREM: single elements of a list, by their place or by what they are.
 
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::Reply;
 use crate::store::types::List;
 use crate::store::types::list::Side;
@@ -23,6 +23,7 @@ pub(super) fn lset(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     }
     drop(list);
     cx.changed(1);
+    cx.event(Classes::LIST, "lset", args.key(1));
     reply.ok();
     Ok(())
 }
@@ -45,6 +46,7 @@ pub(super) fn linsert(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
     answer::count(list.len(), reply);
     drop(list);
     cx.changed(1);
+    cx.event(Classes::LIST, "linsert", args.key(1));
     Ok(())
 }
 
@@ -58,6 +60,9 @@ pub(super) fn lrem(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     let removed = list.remove(count, args.get(3), thresholds);
     let emptied = list.is_empty();
     drop(list);
+    if removed > 0 {
+        cx.event(Classes::LIST, "lrem", key);
+    }
     if emptied {
         cx.drop_if_empty::<List>(key);
     }

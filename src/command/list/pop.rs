@@ -1,6 +1,6 @@
 //! LPOP and RPOP: elements leave an end of a list. With a count, even of one, they come as an array.
 
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::Reply;
 use crate::store::types::List;
 use crate::store::types::list::End;
@@ -21,6 +21,12 @@ pub(super) fn rpop(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     }
 }
 
+/// Tells that elements have left an end of a list.
+#[inline]
+pub(super) fn tell(cx: &mut Cx<'_>, key: &[u8], end: End) {
+    cx.event(Classes::LIST, if end == End::Front { "lpop" } else { "rpop" }, key);
+}
+
 #[inline]
 fn pop_one(cx: &mut Cx<'_>, key: &[u8], end: End, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let thresholds = cx.thresholds();
@@ -31,6 +37,7 @@ fn pop_one(cx: &mut Cx<'_>, key: &[u8], end: End, reply: &mut Reply<'_>) -> Resu
     list.pop(end, thresholds, |element| answer::element(element, reply));
     let emptied = list.is_empty();
     drop(list);
+    tell(cx, key, end);
     if emptied {
         cx.drop_if_empty::<List>(key);
     }
@@ -65,8 +72,11 @@ pub(super) fn pop_up_to(cx: &mut Cx<'_>, key: &[u8], end: End, count: usize, rep
         }
     }
     drop(list);
+    if popped > 0 {
+        tell(cx, key, end);
+    }
     if all {
-        cx.remove(key); // by way of the reclaimer, if it was long
+        cx.delete(key); // by way of the reclaimer, if it was long
     }
     cx.changed(popped as u64);
     Ok(())

@@ -1,6 +1,6 @@
 //! LPUSH, RPUSH, LPUSHX, RPUSHX: elements come in at an end of a list, one after the other; with X only if there is a list.
 
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::Reply;
 use crate::store::types::List;
 use crate::store::types::list::End;
@@ -21,10 +21,17 @@ pub(super) fn rpushx(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     push_if_there(cx, args, End::Back, reply)
 }
 
+/// Tells that elements have come in at an end of a list.
+#[inline]
+pub(super) fn tell(cx: &mut Cx<'_>, key: &[u8], end: End) {
+    cx.event(Classes::LIST, if end == End::Front { "lpush" } else { "rpush" }, key);
+}
+
 #[inline]
 fn push(cx: &mut Cx<'_>, args: &Args<'_>, end: End, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let thresholds = cx.thresholds();
-    let mut list = cx.create_as(args.key(1), List::new)?;
+    let key = args.key(1);
+    let mut list = cx.create_as(key, List::new)?;
     let words = args.from(2);
     let added = words.len() as u64;
     for word in words {
@@ -33,12 +40,14 @@ fn push(cx: &mut Cx<'_>, args: &Args<'_>, end: End, reply: &mut Reply<'_>) -> Re
     answer::count(list.len(), reply);
     drop(list);
     cx.changed(added);
+    tell(cx, key, end);
     Ok(())
 }
 
 fn push_if_there(cx: &mut Cx<'_>, args: &Args<'_>, end: End, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let thresholds = cx.thresholds();
-    let Some(mut list) = cx.edit_as::<List>(args.key(1))? else {
+    let key = args.key(1);
+    let Some(mut list) = cx.edit_as::<List>(key)? else {
         reply.integer(0);
         return Ok(());
     };
@@ -48,5 +57,6 @@ fn push_if_there(cx: &mut Cx<'_>, args: &Args<'_>, end: End, reply: &mut Reply<'
     answer::count(list.len(), reply);
     drop(list);
     cx.changed(added);
+    tell(cx, key, end);
     Ok(())
 }

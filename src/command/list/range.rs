@@ -1,6 +1,6 @@
 //! LRANGE, LLEN, LTRIM: a list between two indexes, and how long it is.
 
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::Reply;
 use crate::store::Value;
 use crate::store::types::List;
@@ -34,10 +34,12 @@ pub(super) fn ltrim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
     let (first, count) = list.span(start, stop);
     if count == 0 {
         drop(list);
-        cx.remove(key); // by way of the reclaimer, if it was long
+        cx.event(Classes::LIST, "ltrim", key);
+        cx.delete(key); // by way of the reclaimer, if it was long
     } else {
         let gone = list.trim(first, count, thresholds);
         drop(list);
+        cx.event(Classes::LIST, "ltrim", key);
         cx.effects.discard(Value::List(Box::new(gone)));
     }
     cx.changed((before - count) as u64);

@@ -1,6 +1,7 @@
 //! LMOVE, RPOPLPUSH, LMOVEM: elements leave an end of one list and come in at an end of another, or of the same.
 
 use crate::command::list::mpop::{end_of, positive};
+use crate::command::list::{pop, push};
 use crate::command::{Args, Cx, Fault, answer};
 use crate::resp::Reply;
 use crate::store::Value;
@@ -38,14 +39,13 @@ fn move_one(cx: &mut Cx<'_>, source: &[u8], target: &[u8], from: End, to: End, r
         list.push_element(to, element, thresholds);
         drop(list);
     } else {
-        let emptied = list.is_empty();
         drop(list);
-        if emptied {
-            cx.drop_if_empty::<List>(source);
-        }
         cx.create_as(target, List::new)?.push_element(to, element, thresholds);
     }
     answer::element(element, reply);
+    push::tell(cx, target, to);
+    pop::tell(cx, source, from);
+    cx.drop_if_empty::<List>(source);
     cx.changed(1);
     Ok(())
 }
@@ -139,9 +139,9 @@ pub(super) fn lmovem(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         }
     }
     drop(list);
-    if count == there {
-        cx.drop_if_empty::<List>(source);
-    }
+    push::tell(cx, target, to);
+    pop::tell(cx, source, from);
+    cx.drop_if_empty::<List>(source);
     cx.changed(count as u64);
     cx.effects.discard(Value::List(Box::new(moving)));
     Ok(())

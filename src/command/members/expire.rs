@@ -51,6 +51,10 @@ fn give<T: Worded, U: Unit>(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<
         });
     }
     drop(collection);
+    if changed > 0 {
+        let events = T::EVENTS;
+        cx.event(events.class, if deadline <= now { events.removed } else { events.expire }, key);
+    }
     cx.drop_if_empty::<T>(key);
     cx.changed(changed);
     Ok(())

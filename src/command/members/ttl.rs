@@ -58,6 +58,9 @@ pub(super) fn persist<T: Worded>(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut R
         });
     }
     drop(collection);
+    if changed > 0 {
+        cx.event(T::EVENTS.class, T::EVENTS.persist, args.key(1));
+    }
     cx.changed(changed);
     Ok(())
 }

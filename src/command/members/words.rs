@@ -1,11 +1,22 @@
 //! How a call names the members it is about: `FIELDS numfields field ...` for hashes, `MEMBERS nummembers member ...` for sets and sorted sets.
 
-use crate::command::{Args, Fault};
+use crate::command::{Args, Classes, Fault};
 use crate::store::types::{Hash, Perishable, Set, SortedSet};
 
 /// A collection, and the words for its members.
 pub(crate) trait Worded: Perishable {
     const WORDS: Words;
+    const EVENTS: Events;
+}
+
+/// What is told of its members' deadlines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Events {
+    pub(super) class: Classes,
+    pub(super) expire: &'static str,
+    pub(super) persist: &'static str,
+    /// The deadline had passed, and the members are gone at once.
+    pub(super) removed: &'static str,
 }
 
 /// The keywords, and what is said about their misuse.
@@ -39,14 +50,17 @@ const MEMBERS: Words = Words {
 
 impl Worded for Hash {
     const WORDS: Words = FIELDS;
+    const EVENTS: Events = Events { class: Classes::HASH, expire: "hexpire", persist: "hpersist", removed: "hdel" };
 }
 
 impl Worded for Set {
     const WORDS: Words = MEMBERS;
+    const EVENTS: Events = Events { class: Classes::SET, expire: "sexpire", persist: "spersist", removed: "srem" };
 }
 
 impl Worded for SortedSet {
     const WORDS: Words = MEMBERS;
+    const EVENTS: Events = Events { class: Classes::ZSET, expire: "zexpire", persist: "zpersist", removed: "zrem" };
 }
 
 impl Words {

@@ -1,6 +1,6 @@
 //! SADD key member [member ...]: members that are there already do not count; they lose their deadline, as fields do that HSET writes.
 
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::Reply;
 use crate::store::types::{Mortals, Perishable, Set};
 
@@ -15,7 +15,10 @@ pub(super) fn sadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     let added = words.filter(|member| set.add(member, thresholds)).count();
     let persisted = mortals - set.mortals().map_or(0, Mortals::len);
     drop(set);
-    cx.changed((added + persisted) as u64);
+    if added + persisted > 0 {
+        cx.changed((added + persisted) as u64);
+        cx.event(Classes::SET, "sadd", args.key(1));
+    }
     answer::count(added, reply);
     Ok(())
 }

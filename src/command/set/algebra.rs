@@ -1,6 +1,6 @@
 //! SINTER, SUNION, SDIFF: sets against each other; answered, stored (..STORE), or counted (..CARD).
 
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::{Reply, number};
 use crate::store::Value;
 use crate::store::types::{DIGITS_MAX, Element, Set, Thresholds, algebra};
@@ -46,6 +46,17 @@ enum Operation {
     Intersect,
     Unite,
     Subtract,
+}
+
+impl Operation {
+    /// The event of a result that is kept.
+    fn stored(self) -> &'static str {
+        match self {
+            Operation::Intersect => "sinterstore",
+            Operation::Unite => "sunionstore",
+            Operation::Subtract => "sdiffstore",
+        }
+    }
 }
 
 /// The sets of a call, all held at once; what is not there is none.
@@ -98,11 +109,12 @@ fn store(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>, operation: Ope
     let target = args.key(1);
     answer::count(result.len(), reply);
     if result.is_empty() {
-        let removed = cx.remove(target);
+        let removed = cx.delete(target);
         cx.changed(u64::from(removed));
     } else {
         cx.put(target, Value::Set(Box::new(result)), None);
         cx.changed(1);
+        cx.event(Classes::SET, operation.stored(), target);
     }
     Ok(())
 }

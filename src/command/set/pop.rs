@@ -1,6 +1,6 @@
 //! SPOP key \[count\]: members chosen at random leave the set.
 
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::Reply;
 use crate::store::types::{Set, scramble};
 
@@ -22,6 +22,7 @@ fn pop_one(cx: &mut Cx<'_>, key: &[u8], reply: &mut Reply<'_>) -> Result<(), Fau
     set.pop_random(seed, |member| answer::element(member, reply));
     let emptied = set.is_empty();
     drop(set);
+    cx.event(Classes::SET, "spop", key);
     if emptied {
         cx.drop_if_empty::<Set>(key);
     }
@@ -46,8 +47,11 @@ fn pop_many(cx: &mut Cx<'_>, key: &[u8], count: usize, reply: &mut Reply<'_>) ->
         }
     }
     drop(set);
+    if popped > 0 {
+        cx.event(Classes::SET, "spop", key);
+    }
     if all {
-        cx.remove(key); // by way of the reclaimer, if it was large
+        cx.delete(key); // by way of the reclaimer, if it was large
     }
     cx.changed(popped as u64);
     Ok(())

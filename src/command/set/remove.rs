@@ -1,6 +1,6 @@
 //! SREM and SMOVE: members leave a set, for good or for another one.
 
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::Reply;
 use crate::store::types::Set;
 
@@ -13,6 +13,9 @@ pub(super) fn srem(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     let removed = args.from(2).filter(|member| set.remove(member)).count();
     let emptied = set.is_empty();
     drop(set);
+    if removed > 0 {
+        cx.event(Classes::SET, "srem", key);
+    }
     if emptied {
         cx.drop_if_empty::<Set>(key);
     }
@@ -32,6 +35,7 @@ pub(super) fn smove(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
     let there_already = cx.check_as::<Set>(target)?.is_some_and(|set| set.contains(member));
     if there && source != target {
         let emptied = cx.edit_as::<Set>(source)?.is_some_and(|mut set| set.remove(member) && set.is_empty());
+        cx.event(Classes::SET, "srem", source);
         if emptied {
             cx.drop_if_empty::<Set>(source);
         }
@@ -39,6 +43,7 @@ pub(super) fn smove(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
         if !there_already {
             cx.create_as(target, Set::new)?.add(member, thresholds);
             cx.changed(1);
+            cx.event(Classes::SET, "sadd", target);
         }
     }
     reply.integer(i64::from(there));

@@ -7,7 +7,7 @@ mod pattern;
 use options::Wanted;
 use pattern::{Finder, Pattern};
 
-use crate::command::{Access, Args, Arity, Categories, Cx, Fault, KeySpec, Row, answer, spec};
+use crate::command::{Access, Args, Arity, Categories, Classes, Cx, Fault, KeySpec, Row, answer, spec};
 use crate::resp::Reply;
 use crate::store::types::list::End;
 use crate::store::types::{DIGITS_MAX, Element, List, Thresholds};
@@ -69,8 +69,10 @@ fn run(cx: &mut Cx<'_>, key: &[u8], wanted: &Wanted<'_>, reply: &mut Reply<'_>) 
         Some(target) => Ok(Some((target, list_of(&finder, &elements, &wanted.gets, thresholds)))),
     });
     let (hits, misses) = finder.counts();
+    let missed = finder.missed();
     cx.effects.hits += hits;
     cx.effects.misses += misses;
+    missed.iter().for_each(|name| cx.event(Classes::MISS, "keymiss", name));
     if let Some((target, list)) = done? {
         store(cx, target, list, reply);
     }
@@ -117,10 +119,11 @@ fn store(cx: &mut Cx<'_>, target: &[u8], list: List, reply: &mut Reply<'_>) {
     let stored = list.len();
     answer::count(stored, reply);
     if stored == 0 {
-        let removed = cx.remove(target);
+        let removed = cx.delete(target);
         cx.changed(u64::from(removed));
     } else {
         cx.put(target, Value::List(Box::new(list)), None);
         cx.changed(stored as u64);
+        cx.event(Classes::LIST, "sortstore", target);
     }
 }

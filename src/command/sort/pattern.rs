@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::command::Cx;
+use crate::command::{Classes, Cx};
 use crate::store::Text;
 use crate::store::types::{DIGITS_MAX, Element, Hash};
 
@@ -42,18 +42,26 @@ pub(super) struct Finder<'c> {
     pub(super) cx: &'c Cx<'c>,
     hits: Cell<u64>,
     misses: Cell<u64>,
+    /// The names of those that did not, if they are told of.
+    missed: Option<RefCell<Vec<Box<[u8]>>>>,
     /// Where names are put together.
     name: RefCell<Vec<u8>>,
 }
 
 impl<'c> Finder<'c> {
     pub(super) fn new(cx: &'c Cx<'c>) -> Finder<'c> {
-        Finder { cx, hits: Cell::new(0), misses: Cell::new(0), name: RefCell::new(Vec::new()) }
+        let missed = cx.tells(Classes::MISS).then(RefCell::default);
+        Finder { cx, hits: Cell::new(0), misses: Cell::new(0), missed, name: RefCell::new(Vec::new()) }
     }
 
     /// Look-ups that found their key, and those that did not.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.hits.get(), self.misses.get())
+    }
+
+    /// The names of keys that were not found, as far as they are told of.
+    pub(super) fn missed(&self) -> Vec<Box<[u8]>> {
+        self.missed.as_ref().map(RefCell::take).unwrap_or_default()
     }
 
     /// What a pattern finds for an element.
@@ -71,6 +79,9 @@ impl<'c> Finder<'c> {
         }
         let Some(entry) = self.cx.look(&name) else {
             self.misses.set(self.misses.get() + 1);
+            if let Some(missed) = &self.missed {
+                missed.borrow_mut().push(name.as_slice().into());
+            }
             return None;
         };
         self.hits.set(self.hits.get() + 1);

@@ -1,16 +1,19 @@
 //! XACK: entries that need not be delivered again. XNACK: entries that somebody else may take.
 
 use super::{group, ids};
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::Reply;
 use crate::store::types::group::{DELIVERIES_MAX, Pending, Seat};
 use crate::store::types::stream::Stream;
 
 pub(super) fn xack(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let mut acknowledged = 0;
-    if let Some(mut stream) = cx.edit_unwatched_as::<Stream>(args.key(1))?
-        && let Some(mut group) = stream.groups_mut().edit(args.get(2))
-    {
+    let Some(mut stream) = cx.edit_unwatched_as::<Stream>(args.key(1))? else {
+        cx.event(Classes::MISS, "keymiss", args.key(1));
+        reply.integer(0);
+        return Ok(());
+    };
+    if let Some(mut group) = stream.groups_mut().edit(args.get(2)) {
         // All are read before the first is settled: a bad one among them changes nothing.
         if args.len() == 4 {
             acknowledged = usize::from(group.settle(ids::strict_id(args.get(3), 0)?).is_some());
@@ -18,6 +21,7 @@ pub(super) fn xack(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
             acknowledged = ids::all(args, 3)?.into_iter().filter(|id| group.settle(*id).is_some()).count();
         }
     }
+    drop(stream);
     cx.changed(acknowledged as u64);
     answer::count(acknowledged, reply);
     Ok(())

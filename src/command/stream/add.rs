@@ -4,7 +4,7 @@
 
 use super::ids;
 use super::trim::Trimming;
-use crate::command::{Args, Cx, Fault, Options};
+use crate::command::{Args, Classes, Cx, Fault, Options};
 use crate::resp::Reply;
 use crate::store::Guard;
 use crate::store::types::producers;
@@ -137,14 +137,16 @@ pub(super) fn xadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     // A new stream refuses nothing that is above 0-0, so that none is left behind without an entry.
     let id = asked.choose(&stream, now.0)?;
     stream.append(id, fields, thresholds).map_err(|_| Fault::Because(NOT_ABOVE_LAST))?;
-    if let Some(cut) = trim {
-        cut.apply(&mut stream);
-    }
+    let trimmed = trim.map_or(0, |cut| cut.apply(&mut stream));
     if let Some((producer, name)) = named {
         stream.producers_mut().remember(producer, name, id, now.0);
     }
     drop(stream);
     cx.changed(1);
+    cx.event(Classes::STREAM, "xadd", key);
+    if trimmed > 0 {
+        cx.event(Classes::STREAM, "xtrim", key);
+    }
     reply.bulk(id.write(&mut [0; ID_BYTES_MAX]));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::range::entry;
 use super::{group, ids};
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::{Reply, number};
 use crate::store::types::group::{DELIVERIES_MAX, Pending, Seat};
 use crate::store::types::stream::{Fields, Id, Stream};
@@ -70,7 +70,10 @@ fn claimed(id: Id, fields: Fields<'_>, just_ids: bool, reply: &mut Reply<'_>) {
 
 pub(super) fn xclaim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let (key, name, now) = (args.key(1), args.get(2), cx.now.0);
-    let Some(mut stream) = cx.edit_unwatched_as::<Stream>(key)? else { return Err(group::no_key_or_group(key, name)) };
+    let Some(mut stream) = cx.edit_unwatched_as::<Stream>(key)? else {
+        cx.event(Classes::MISS, "keymiss", key);
+        return Err(group::no_key_or_group(key, name));
+    };
     let (log, groups) = stream.parts();
     let Some(mut group) = groups.edit(name) else { return Err(group::no_key_or_group(key, name)) };
     let min_idle = min_idle(args.get(4), "ERR Invalid min-idle-time argument for XCLAIM")?;
@@ -86,7 +89,6 @@ pub(super) fn xclaim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         changed += 1;
     }
     let (seat, is_new) = group.join(args.get(3), now);
-    changed += u64::from(is_new);
     group.seen(seat, now);
     let later = reply.array_later();
     let mut told = 0;
@@ -117,6 +119,7 @@ pub(super) fn xclaim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     drop(group);
     drop(stream);
     cx.changed(changed + told as u64);
+    group::told_joined(cx, key, is_new);
     Ok(())
 }
 
@@ -142,7 +145,10 @@ pub(super) fn xautoclaim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
             return Err(Fault::Syntax);
         }
     }
-    let Some(mut stream) = cx.edit_unwatched_as::<Stream>(key)? else { return Err(group::no_key_or_group(key, name)) };
+    let Some(mut stream) = cx.edit_unwatched_as::<Stream>(key)? else {
+        cx.event(Classes::MISS, "keymiss", key);
+        return Err(group::no_key_or_group(key, name));
+    };
     let (log, groups) = stream.parts();
     let Some(mut group) = groups.edit(name) else { return Err(group::no_key_or_group(key, name)) };
 
@@ -187,6 +193,7 @@ pub(super) fn xautoclaim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
     deleted.iter().for_each(|id| ids::write(*id, reply));
     drop(group);
     drop(stream);
-    cx.changed(u64::from(is_new) + (told + deleted.len()) as u64);
+    cx.changed((told + deleted.len()) as u64);
+    group::told_joined(cx, key, is_new);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! XDEL, and XDELEX and XACKDEL, which look at what is pending too.
 
 use super::{ids, references};
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::Reply;
 use crate::store::types::stream::{Deletion, Id, References, Stream};
 
@@ -11,9 +11,17 @@ pub(super) fn xdel(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
         let asked = ids::all(args, 2)?;
         deleted = asked.into_iter().filter(|id| stream.delete(*id)).count();
     }
-    cx.changed(deleted as u64);
+    told_deleted(cx, args.key(1), deleted);
     answer::count(deleted, reply);
     Ok(())
+}
+
+/// Counts entries that were deleted, and tells of them.
+fn told_deleted(cx: &mut Cx<'_>, key: &[u8], deleted: usize) {
+    if deleted > 0 {
+        cx.changed(deleted as u64);
+        cx.event(Classes::STREAM, "xdel", key);
+    }
 }
 
 /// KEEPREF, DELREF or ACKED, and the ids of an IDS block, in any order.
@@ -50,7 +58,7 @@ pub(super) fn xdelex(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         Some(mut stream) => stream.delete_all(&asked, references),
         None => vec![Deletion::Missing; asked.len()],
     };
-    cx.changed(deletions.iter().filter(|deletion| **deletion == Deletion::Done).count() as u64);
+    told_deleted(cx, args.key(1), deletions.iter().filter(|deletion| **deletion == Deletion::Done).count());
     told(deletions.into_iter(), reply);
     Ok(())
 }
@@ -58,7 +66,7 @@ pub(super) fn xdelex(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
 pub(super) fn xackdel(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let (references, asked) = asked(args, 3)?;
     let mut deletions = vec![Deletion::Missing; asked.len()];
-    let mut acknowledged = 0;
+    let (mut acknowledged, mut deleted) = (0, 0);
     if let Some(mut stream) = cx.edit_as::<Stream>(args.key(1))? {
         // Only what was pending is deleted: the rest was not this group's to acknowledge.
         let mut settled = vec![false; asked.len()];
@@ -74,11 +82,17 @@ pub(super) fn xackdel(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
             *deletion = match verdicts.next() {
                 // It had been deleted before.
                 Some(Deletion::Missing) | None => Deletion::Done,
-                Some(verdict) => verdict,
+                Some(verdict) => {
+                    deleted += usize::from(verdict == Deletion::Done);
+                    verdict
+                }
             };
         }
     }
     cx.changed(acknowledged);
+    if deleted > 0 {
+        cx.event(Classes::STREAM, "xdel", args.key(1));
+    }
     told(deletions.into_iter(), reply);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::ids;
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::Reply;
 use crate::store::Guard;
 use crate::store::Typed;
@@ -67,6 +67,7 @@ pub(super) fn create(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     }
     drop(stream);
     cx.changed(1);
+    cx.event(Classes::STREAM, "xgroup-create", key);
     reply.ok();
     Ok(())
 }
@@ -85,13 +86,17 @@ pub(super) fn setid(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
     drop(group);
     drop(stream);
     cx.changed(1);
+    cx.event(Classes::STREAM, "xgroup-setid", args.key(2));
     reply.ok();
     Ok(())
 }
 
 pub(super) fn destroy(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let removed = existing(cx, args.key(2))?.groups_mut().remove(args.get(3));
-    cx.changed(u64::from(removed.is_some()));
+    if removed.is_some() {
+        cx.changed(1);
+        cx.event(Classes::STREAM, "xgroup-destroy", args.key(2));
+    }
     reply.integer(i64::from(removed.is_some()));
     if let Some(groups) = removed {
         cx.effects.discard(Box::new(Stream::of_groups(groups)).into_value());
@@ -106,9 +111,17 @@ pub(super) fn createconsumer(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply
     let (_, is_new) = group.join(args.get(4), now.0);
     drop(group);
     drop(stream);
-    cx.changed(u64::from(is_new));
+    told_joined(cx, args.key(2), is_new);
     reply.integer(i64::from(is_new));
     Ok(())
+}
+
+/// Counts a consumer that is new, and tells of it.
+pub(super) fn told_joined(cx: &mut Cx<'_>, key: &[u8], is_new: bool) {
+    if is_new {
+        cx.changed(1);
+        cx.event(Classes::STREAM, "xgroup-createconsumer", key);
+    }
 }
 
 pub(super) fn delconsumer(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
@@ -117,7 +130,10 @@ pub(super) fn delconsumer(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_
     let pending = group.leave(args.get(4));
     drop(group);
     drop(stream);
-    cx.changed(u64::from(pending.is_some()));
+    if pending.is_some() {
+        cx.changed(1);
+        cx.event(Classes::STREAM, "xgroup-delconsumer", args.key(2));
+    }
     answer::count(pending.unwrap_or(0), reply);
     Ok(())
 }

@@ -270,8 +270,10 @@ pub(super) fn xreadgroup(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
             let Some(mut group) = groups.edit(name) else { continue };
             let (seat, is_new) = group.join(consumer, now);
             group.seen(seat, now);
-            changed += u64::from(is_new);
             if account.full {
+                drop(group);
+                drop(stream);
+                group::told_joined(cx, key, is_new);
                 continue;
             }
             let from = From::read(word, true)?;
@@ -291,6 +293,9 @@ pub(super) fn xreadgroup(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
             });
             streams += usize::from(is_told);
             changed += u64::from(is_told);
+            drop(group);
+            drop(stream);
+            group::told_joined(cx, key, is_new);
         }
         Ok(streams)
     })?;

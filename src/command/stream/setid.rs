@@ -1,7 +1,7 @@
 //! XSETID and XCFGSET: what a stream remembers besides its entries.
 
 use super::ids;
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::{Reply, number};
 use crate::store::types::producers;
 use crate::store::types::stream::{Id, Stream};
@@ -37,6 +37,7 @@ pub(super) fn xsetid(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     stream.restore(last_id, deleted, added);
     drop(stream);
     cx.changed(1);
+    cx.event(Classes::STREAM, "xsetid", args.key(1));
     reply.ok();
     Ok(())
 }

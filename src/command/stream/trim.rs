@@ -1,7 +1,7 @@
 //! XTRIM, and the options it shares with XADD: what to keep of a stream, exactly or in whole nodes, with a LIMIT.
 
 use super::{ids, references};
-use crate::command::{Args, Cx, Fault, Options, answer};
+use crate::command::{Args, Classes, Cx, Fault, Options, answer};
 use crate::resp::{Reply, number};
 use crate::store::types::Thresholds;
 use crate::store::types::stream::{Precision, References, Stream, Trim};
@@ -56,7 +56,10 @@ pub(super) fn xtrim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
         Some(mut stream) => cut.apply(&mut stream),
         None => 0,
     };
-    cx.changed(trimmed as u64);
+    if trimmed > 0 {
+        cx.changed(trimmed as u64);
+        cx.event(Classes::STREAM, "xtrim", args.key(1));
+    }
     answer::count(trimmed, reply);
     Ok(())
 }

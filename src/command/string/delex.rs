@@ -16,11 +16,11 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
             None => return Err(Fault::Because("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE")),
         },
     };
-    answer(passes && cx.remove(key), cx, reply)
+    answer(passes && cx.delete(key), cx, reply)
 }
 
 pub(super) fn delifeq(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-    let removed = Test::Equals(args.get(2)).passes_at(cx, args.key(1))? && cx.remove(args.key(1));
+    let removed = Test::Equals(args.get(2)).passes_at(cx, args.key(1))? && cx.delete(args.key(1));
     answer(removed, cx, reply)
 }
 

@@ -2,7 +2,7 @@
 
 use super::options::Lifetime;
 use super::{answer, answer_text};
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::Reply;
 
 #[inline]
@@ -13,7 +13,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
 
 pub(super) fn getdel(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     answer(cx.read_text(args.key(1))?, reply);
-    if cx.remove(args.key(1)) {
+    if cx.delete(args.key(1)) {
         cx.changed(1);
     }
     Ok(())
@@ -36,11 +36,20 @@ pub(super) fn getex(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
         Lifetime::Unsaid | Lifetime::Keep => false,
         Lifetime::Persist => {
             let volatile = cx.write(key).is_some_and(|entry| entry.deadline().is_some());
-            volatile && cx.set_deadline(key, None)
+            let persisted = volatile && cx.set_deadline(key, None);
+            if persisted {
+                cx.event(Classes::GENERIC, "persist", key);
+            }
+            persisted
         }
         Lifetime::Until(measure, number) => {
             let deadline = measure.deadline(number, cx.now, "getex")?;
-            if deadline <= cx.now { cx.remove(key) } else { cx.set_deadline(key, Some(deadline)) }
+            if deadline <= cx.now {
+                cx.delete(key)
+            } else {
+                cx.event(Classes::GENERIC, "expire", key);
+                cx.set_deadline(key, Some(deadline))
+            }
         }
     };
     cx.changed(u64::from(changed));

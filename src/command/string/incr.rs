@@ -1,6 +1,6 @@
 //! Counters: INCR, DECR, INCRBY, DECRBY on integers and INCRBYFLOAT on decimal fractions.
 
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::Reply;
 use crate::resp::number::{FloatFault, add_long_double};
 use crate::store::Value;
@@ -45,6 +45,7 @@ fn add(cx: &mut Cx<'_>, key: &[u8], by: i64, reply: &mut Reply<'_>) -> Result<()
         }
     };
     cx.changed(1);
+    cx.event(Classes::STRING, "incrby", key);
     reply.integer(sum);
     Ok(())
 }
@@ -65,6 +66,7 @@ pub(super) fn incrbyfloat(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_
         }
     };
     cx.changed(1);
+    cx.event(Classes::STRING, "incrbyfloat", key);
     reply.bulk(sum.as_bytes());
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! A sum out of bounds is not stored, and the answer says that nothing was added; with SATURATE the bound takes its place.
 
 use super::options::{Lifetime, Measure};
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::number::LongDouble;
 use crate::resp::{Protocol, Reply, number};
 use crate::store::Value;
@@ -141,6 +141,7 @@ fn deadline_of(lifetime: Lifetime<'_>, now: UnixMillis) -> Result<Deadline, Faul
 
 /// Stores the new number and settles the deadline; one that has passed removes the key.
 fn store(cx: &mut Cx<'_>, key: &[u8], number: Value, deadline: Deadline, only_first_deadline: bool) {
+    let name = if matches!(number, Value::Integer(_)) { "incrby" } else { "incrbyfloat" };
     let has_deadline = match cx.write(key) {
         Some(mut entry) => {
             entry.put_value(number);
@@ -151,17 +152,21 @@ fn store(cx: &mut Cx<'_>, key: &[u8], number: Value, deadline: Deadline, only_fi
             false
         }
     };
+    cx.event(Classes::STRING, name, key);
     match deadline {
         Deadline::Left => {}
         Deadline::At(_) if has_deadline && only_first_deadline => {}
+        Deadline::Cleared if !has_deadline => {}
         Deadline::Cleared => {
             cx.set_deadline(key, None);
+            cx.event(Classes::GENERIC, "persist", key);
         }
         Deadline::At(deadline) if deadline <= cx.now => {
-            cx.remove(key);
+            cx.delete(key);
         }
         Deadline::At(deadline) => {
             cx.set_deadline(key, Some(deadline));
+            cx.event(Classes::GENERIC, "expire", key);
         }
     }
     cx.changed(1);

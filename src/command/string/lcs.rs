@@ -19,8 +19,8 @@ struct Asked {
 
 pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     // Both texts are copied: two keys cannot be held at once, and beside the table they weigh nothing.
-    let a = string_at(cx, args.key(1))?;
-    let b = string_at(cx, args.key(2))?;
+    let (a, b) = (string_at(cx, args.key(1)), string_at(cx, args.key(2)));
+    let (a, b) = (a?, b?);
     let mut asked = Asked::default();
     let mut options = args.options(3);
     while let Some(word) = options.next() {

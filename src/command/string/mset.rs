@@ -1,6 +1,7 @@
 //! MSET, MSETNX and MSETEX: many strings at once, all or none of them.
 
 use super::options::{Condition, Lifetime};
+use super::set;
 use crate::command::{Args, Cx, Fault};
 use crate::resp::{Reply, number};
 use crate::store::Keep;
@@ -13,6 +14,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
     for (key, value) in args.pairs(1) {
         cx.set_text(key, value, Keep::Clear);
         cx.changed(1);
+        set::tell(cx, key, Keep::Clear);
     }
     reply.ok();
     Ok(())
@@ -28,6 +30,7 @@ pub(super) fn msetnx(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         for (key, value) in args.pairs(1) {
             cx.set_text(key, value, Keep::Clear);
             cx.changed(1);
+            set::tell(cx, key, Keep::Clear);
         }
     }
     reply.integer(i64::from(free));
@@ -57,6 +60,7 @@ pub(super) fn msetex(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         for (key, value) in args.pairs(2).take(count) {
             cx.set_text(key, value, keep);
             cx.changed(1);
+            set::tell(cx, key, keep);
         }
     }
     reply.integer(i64::from(holds));

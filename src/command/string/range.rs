@@ -1,6 +1,6 @@
 //! Parts of a string: GETRANGE (once SUBSTR) reads one, SETRANGE overwrites one, APPEND adds one at the end.
 
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::Reply;
 use crate::store::Keep;
 
@@ -38,7 +38,10 @@ pub(super) fn setrange(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) 
             end
         }
     };
-    cx.changed(u64::from(!patch.is_empty()));
+    if !patch.is_empty() {
+        cx.changed(1);
+        cx.event(Classes::STRING, "setrange", key);
+    }
     reply.integer(i64::try_from(length).unwrap_or(i64::MAX));
     Ok(())
 }
@@ -59,6 +62,7 @@ pub(super) fn append(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         }
     };
     cx.changed(1);
+    cx.event(Classes::STRING, "append", key);
     reply.integer(i64::try_from(length).unwrap_or(i64::MAX));
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::answer;
 use super::options::{Condition, Lifetime, Measure};
 use super::test::Test;
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::Reply;
 use crate::store::Keep;
 
@@ -13,6 +13,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
     }
     cx.set_text(args.key(1), args.get(2), Keep::Clear);
     cx.changed(1);
+    cx.event(Classes::STRING, "set", args.key(1));
     reply.ok();
     Ok(())
 }
@@ -47,6 +48,7 @@ fn with_options(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Resu
     if holds {
         cx.set_text(key, value, keep);
         cx.changed(1);
+        tell(cx, key, keep);
     }
     match (old, holds) {
         (true, _) => {}
@@ -56,11 +58,20 @@ fn with_options(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Resu
     Ok(())
 }
 
+/// Tells of a string that was set, and of its deadline if it was given one.
+pub(super) fn tell(cx: &mut Cx<'_>, key: &[u8], keep: Keep) {
+    cx.event(Classes::STRING, "set", key);
+    if let Keep::At(_) = keep {
+        cx.event(Classes::GENERIC, "expire", key);
+    }
+}
+
 pub(super) fn setnx(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let missing = !cx.exists(cx.database, args.key(1));
     if missing {
         cx.set_text(args.key(1), args.get(2), Keep::Clear);
         cx.changed(1);
+        cx.event(Classes::STRING, "set", args.key(1));
     }
     reply.integer(i64::from(missing));
     Ok(())
@@ -78,6 +89,7 @@ fn set_until(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>, measure: M
     let deadline = measure.deadline(args.get(2), cx.now, command)?;
     cx.set_text(args.key(1), args.get(3), Keep::At(deadline));
     cx.changed(1);
+    tell(cx, args.key(1), Keep::At(deadline));
     reply.ok();
     Ok(())
 }
@@ -86,5 +98,6 @@ pub(super) fn getset(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     answer(cx.read_text(args.key(1))?, reply);
     cx.set_text(args.key(1), args.get(2), Keep::Clear);
     cx.changed(1);
+    cx.event(Classes::STRING, "set", args.key(1));
     Ok(())
 }

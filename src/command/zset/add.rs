@@ -1,7 +1,7 @@
 //! ZADD: members get scores, on the conditions that the options say. A member that is written loses its deadline, unless by INCR.
 //! And ZINCRBY, which is ZADD INCR with the words in another order.
 
-use crate::command::{Args, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, answer};
 use crate::resp::{Reply, number};
 use crate::store::Guard;
 use crate::store::types::zset::{Outcome, Score};
@@ -122,7 +122,10 @@ pub(in crate::command) fn add_all(
         }
     }
     drop(set);
-    cx.changed((added + updated + persisted) as u64);
+    if added + updated + persisted > 0 {
+        cx.changed((added + updated + persisted) as u64);
+        cx.event(Classes::ZSET, if options.increment { "zincr" } else { "zadd" }, key);
+    }
     answer::count(if options.count_changed { added + updated } else { added }, reply);
     Ok(())
 }
@@ -146,7 +149,10 @@ fn add_one(cx: &mut Cx<'_>, key: &[u8], score: Score, member: &[u8], options: Op
         lost_deadline = !options.increment && matches!(decided, Ok(Some(_))) && set.take_deadline(member);
     }
     let decided = decided?;
-    cx.changed(u64::from(outcome != Outcome::Same || lost_deadline));
+    if outcome != Outcome::Same || lost_deadline {
+        cx.changed(1);
+        cx.event(Classes::ZSET, if options.increment { "zincr" } else { "zadd" }, key);
+    }
     match decided {
         Some(score) if options.increment => reply.double(score.get()),
         None if options.increment => reply.null(),

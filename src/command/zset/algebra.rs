@@ -194,7 +194,14 @@ impl Request {
     }
 }
 
-fn run(cx: &mut Cx<'_>, args: &Args<'_>, name: &str, operation: Operation, purpose: Purpose, reply: &mut Reply<'_>) -> Result<(), Fault> {
+fn run(
+    cx: &mut Cx<'_>,
+    args: &Args<'_>,
+    name: &'static str,
+    operation: Operation,
+    purpose: Purpose,
+    reply: &mut Reply<'_>,
+) -> Result<(), Fault> {
     let request = Request::read(cx, args, name, operation, purpose)?;
     let thresholds = cx.thresholds();
     let mut inputs = request.inputs(cx, args);
@@ -218,7 +225,7 @@ fn run(cx: &mut Cx<'_>, args: &Args<'_>, name: &str, operation: Operation, purpo
         let longest = result.iter().map(|(name, _)| name.len()).max();
         let set = SortedSet::from_ordered(ordered, longest, thresholds);
         drop(result);
-        store::keep(cx, args.key(1), set, 1, reply);
+        store::keep(cx, args.key(1), set, 1, name, reply);
     } else {
         pairs::write_all(ordered, request.with_scores, reply);
     }

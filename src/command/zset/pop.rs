@@ -1,6 +1,6 @@
 //! Members of the lowest or highest scores leave: ZPOPMIN and ZPOPMAX from one set, ZMPOP from the first that there is.
 
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::{Protocol, Reply, number};
 use crate::store::types::SortedSet;
 use crate::store::types::zset::Score;
@@ -104,8 +104,11 @@ fn pop(
         }
     }
     drop(set);
+    if popped > 0 {
+        cx.event(Classes::ZSET, if end == End::Lowest { "zpopmin" } else { "zpopmax" }, key);
+    }
     if all {
-        cx.remove(key); // by way of the reclaimer, if it was large
+        cx.delete(key); // by way of the reclaimer, if it was large
     }
     cx.changed(popped as u64);
     Ok(true)

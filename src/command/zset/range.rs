@@ -80,7 +80,7 @@ pub(super) fn zrangestore(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_
             found
         }
     };
-    store::keep(cx, args.key(1), found, 1, reply);
+    store::keep(cx, args.key(1), found, 1, "zrangestore", reply);
     Ok(())
 }
 

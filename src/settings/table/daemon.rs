@@ -110,6 +110,5 @@ pub(super) static OBSERVATION: &[Directive] = &[
         "",
         Form::Events,
         "Which changes of keys are published: K and E choose the channels; g $ l s h z x e t m d n, or A for most, the events.",
-    )
-    .later("keyspace events are not there yet"),
+    ),
 ];

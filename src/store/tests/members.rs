@@ -184,7 +184,7 @@ proptest! {
                 }
                 Deed::Sweep(now, budget) => {
                     let database = keyspace.database_mut(0);
-                    let swept = database.sweep(UnixMillis(now), budget, &mut |_, _| {});
+                    let swept = database.sweep(UnixMillis(now), budget, &mut |_, _, _| {});
                     prop_assert!(swept.all() <= budget);
                     if swept.all() < budget {
                         prop_assert!(database.next_deadline().is_none_or(|next| next >= UnixMillis(now)));

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::command::{Args, Fault, Limits, Row};
+use crate::command::{Args, Fault, Limits, Record, Row};
+use crate::persist::History;
 use crate::rdb;
 use crate::resp::{self, Decoder, Protocol, Span};
 use crate::router::{Round, Spare};
 use crate::script;
 use crate::session::{Entry, Handler, Registry};
-use crate::shard::batch::Manner;
+use crate::shard::batch::{Bond, Manner};
 use crate::shard::{Batch, Held, Shard};
 use crate::slot;
 use crate::store::{Keyspace, Part};
@@ -50,6 +51,9 @@ pub struct InProcess {
     input: Arc<Vec<u8>>,
     words: Vec<Span>,
     scratch: Vec<u8>,
+    history: History,
+    /// What is called happened before.
+    replays: bool,
     /// Milliseconds since the epoch that the next call sees.
     pub now_ms: u64,
     /// Whether replies are written in RESP3.
@@ -78,6 +82,8 @@ impl InProcess {
             input: Arc::default(),
             words: Vec::new(),
             scratch: Vec::new(),
+            history: History::default(),
+            replays: false,
             now_ms: UnixMillis::now().0,
             resp3: false,
             database: 0,
@@ -196,18 +202,83 @@ impl InProcess {
         true
     }
 
+    /// Records what calls do from now on: [`InProcess::recorded`] has it.
+    pub fn record(&mut self) {
+        let mut held = Held::new(self.shards.len(), true);
+        for (index, shard) in self.shards.iter_mut().enumerate() {
+            let mut keyspace = shard.lend();
+            keyspace.record(true);
+            held.take(index, keyspace);
+        }
+        for (index, returned) in held.give_back() {
+            self.shards[index].take_back(returned);
+        }
+    }
+
+    /// What was recorded since it was last asked, as a journal holds it.
+    pub fn recorded(&mut self) -> Vec<u8> {
+        self.shards.iter_mut().for_each(|shard| self.history.add(&shard.take_record()));
+        self.history.take()
+    }
+
+    /// Does again what a journal says that was done. Returns the replies that are errors.
+    pub fn replay(&mut self, journal: &[u8]) -> Vec<String> {
+        let (mut decoder, limits, mut words, mut at) = (Decoder::new(), resp::Limits::default(), Vec::new(), 0);
+        let mut refused = Vec::new();
+        let mut journal = journal.to_vec();
+        self.replays = true;
+        while let Ok(Some(end)) = {
+            words.clear();
+            decoder.next(&mut journal, at, &limits, &mut words)
+        } {
+            at = end;
+            let args = Args::new(&journal, &words);
+            let call: Vec<&[u8]> = args.from(0).collect();
+            match call[..] {
+                [b"MULTI"] | [b"EXEC"] => {}
+                [b"SELECT", number] => self.database = String::from_utf8_lossy(number).parse().unwrap_or(0),
+                _ => {
+                    let reply = self.call(&call).unwrap_or_else(|| b"-ERR not for shards".to_vec());
+                    if reply.first() == Some(&b'-') {
+                        refused.push(format!("{call:?}: {}", String::from_utf8_lossy(&reply)));
+                    }
+                }
+            }
+        }
+        self.replays = false;
+        refused
+    }
+
     /// Runs what the round collected.
     fn run(&mut self, input: &Arc<Vec<u8>>) {
         let now = UnixMillis(self.now_ms);
+        let bond = if self.round.is_unit() { Bond::Part } else { Bond::Loose };
+        let mut parts = Vec::new();
+        if bond == Bond::Part {
+            self.shards.iter_mut().for_each(|shard| self.history.add(&shard.take_record()));
+        }
         for (index, owners, batch) in self.round.batches() {
             batch.input = Some(input.clone());
+            batch.replay = self.replays;
             match owners {
-                None => self.shards[index].run(batch, now),
-                Some(owners) => run_borrowed(batch, owners, &mut self.shards, &self.limits, now),
+                None => {
+                    batch.bond = bond;
+                    self.shards[index].run(batch, now);
+                    if bond == Bond::Part {
+                        parts.push(self.shards[index].take_record());
+                    }
+                }
+                Some(owners) => {
+                    // What happened before is told before, as by a shard that lends.
+                    self.shards.iter_mut().for_each(|shard| self.history.add(&shard.take_record()));
+                    let record = run_borrowed(batch, owners, &mut self.shards, &self.limits, now);
+                    self.history.add_unit(&[&record]);
+                }
             }
             // As when a batch is sent back: the buffer is the reader's again.
             batch.input = None;
         }
+        self.history.add_unit(&parts.iter().collect::<Vec<_>>());
     }
 
     /// Removes what is due, at most `budget` keys and members of each shard, as a shard's timer does. Returns how many.
@@ -246,13 +317,15 @@ pub fn shard_of(key: &[u8], shards: u32) -> u32 {
 }
 
 /// A borrow without mailboxes: the keyspaces of `owners` are lent, used, and given back.
-fn run_borrowed(batch: &mut Batch, owners: u64, shards: &mut [Shard], limits: &Limits, now: UnixMillis) {
+fn run_borrowed(batch: &mut Batch, owners: u64, shards: &mut [Shard], limits: &Limits, now: UnixMillis) -> Record {
     let mut held = Held::new(shards.len(), true);
     for (index, shard) in shards.iter_mut().enumerate().filter(|(index, _)| owners & (1 << index) != 0) {
         held.take(index, shard.lend());
     }
     held.run(batch, limits, now.0, || 0, now);
+    let record = held.take_record();
     for (index, returned) in held.give_back() {
         shards[index].take_back(returned);
     }
+    record
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::command::{Classes, Effects, Fault, Limits, Reach};
+use crate::command::{Classes, Effects, Fault, Limits, Reach, Record};
 use crate::store::types::Thresholds;
-use crate::store::{Database, Due, Entry, EntryMut, Guard, Keep, Keyspace, Stamp, Text, Typed, Value, Watch};
+use crate::store::{Database, Due, Entry, EntryMut, Guard, Keep, Keyspace, Kind, Stamp, Text, Typed, Value, Watch};
 use crate::time::UnixMillis;
 
 /// The context of one call. Everything a command may look at besides its words is here, so that the same command runs in a
@@ -12,6 +12,9 @@ use crate::time::UnixMillis;
 pub(crate) struct Cx<'a> {
     /// The time of the batch: every call of it sees the same.
     pub(crate) now: UnixMillis,
+    /// Deadlines before this have passed. The same as `now`; but the beginning of time while a journal is replayed, which says itself what
+    /// expired, and when.
+    pub(crate) expiry: UnixMillis,
     /// What may grow how far. Copy the reference out first where an entry is held at the same time.
     pub(crate) limits: &'a Limits,
     pub(crate) effects: &'a mut Effects,
@@ -31,7 +34,8 @@ pub(crate) struct Cx<'a> {
 
 impl<'a> Cx<'a> {
     pub(crate) fn new(reach: Reach<'a>, limits: &'a Limits, effects: &'a mut Effects, seed: &'a mut u64, now: UnixMillis) -> Cx<'a> {
-        Cx { now, limits, effects, database: 0, touches: true, events: limits.events, reach, seed, touched: Vec::new(), watch: None }
+        let events = limits.events;
+        Cx { now, expiry: now, limits, effects, database: 0, touches: true, events, reach, seed, touched: Vec::new(), watch: None }
     }
 
     /// Asks the processor for the line of the table where this key is looked up first. Returns the key's hash.
@@ -67,6 +71,23 @@ impl<'a> Cx<'a> {
     /// Notes `count` changes to the data.
     pub(crate) fn changed(&mut self, count: u64) {
         self.effects.changed += count;
+    }
+
+    /// Where the call says what the journal is told in place of its words; nothing while the journal is off.
+    #[inline]
+    pub(crate) fn record(&mut self) -> Option<&mut Record> {
+        if self.is_recorded() { Some(&mut self.effects.record) } else { None }
+    }
+
+    /// Whether the journal is to know of changes.
+    #[inline]
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.reach.is_recorded()
+    }
+
+    /// Whether these calls happened before, and are read from a journal.
+    pub(crate) fn is_replay(&self) -> bool {
+        self.expiry.0 == 0
     }
 
     // Events of keys ----------------------------------------------------------------------------------------------------------
@@ -200,7 +221,7 @@ impl<'a> Cx<'a> {
     /// The entry of a key that a call comes upon while it holds others (SORT's patterns). A key past its deadline is passed over but stays;
     /// a use leaves its trace, and the caller counts.
     pub(crate) fn look(&self, key: &[u8]) -> Option<Entry<'_>> {
-        let entry = self.seen(key).filter(|entry| !entry.is_due(self.now))?;
+        let entry = self.seen(key).filter(|entry| !entry.is_due(self.expiry))?;
         if self.touches {
             entry.touch(self.limits.touched(entry.access(), self.now));
         }
@@ -406,7 +427,7 @@ impl<'a> Cx<'a> {
 
     /// Removes what is due of all watched keys, so that a watch knows whether its keys are still there.
     pub(crate) fn drop_due_watched(&mut self) {
-        let now = self.now;
+        let now = self.expiry;
         let mut due = Vec::new();
         for keyspace in self.reach.every() {
             for number in 0..keyspace.databases() {
@@ -463,24 +484,60 @@ impl<'a> Cx<'a> {
     #[inline]
     fn drop_if_due(&mut self, database: usize, key: &[u8]) {
         let keyspace = self.reach.of(key);
-        if keyspace.database(database).next_deadline().is_some_and(|earliest| earliest < self.now) {
+        if keyspace.database(database).next_deadline().is_some_and(|earliest| earliest < self.expiry) {
             self.drop_due(database, key);
         }
     }
 
     #[cold]
     fn drop_due(&mut self, database: usize, key: &[u8]) {
-        let now = self.now;
+        let (now, recorded) = (self.expiry, self.is_recorded());
         let (hash, data) = locate(&mut self.reach, database, key);
         let Some(due) = data.find(hash, key).and_then(|entry| entry.due(now)) else { return };
         if let Due::Members(_) = due {
-            self.effects.expired_members += data.drop_due_members(hash, key, now) as u64;
+            let mut gone = Gone::default();
+            self.effects.expired_members += data.drop_due_members(hash, key, now, &mut |kind, member| {
+                if recorded {
+                    gone.add(kind, member);
+                }
+            }) as u64;
+            gone.record(database, key, &mut self.effects.record);
         } else if let Some((value, _)) = data.remove(hash, key) {
             self.effects.expired += 1;
             self.effects.discard(value);
+            if recorded {
+                self.effects.record.besides(database, [b"DEL".as_slice(), key]);
+            }
         }
         self.effects.tell_expired(self.events, database, key, due);
         self.reach.of(key).interests_mut().touch(database, key);
+    }
+}
+
+/// Members of one key that expired, on their way to the journal.
+#[derive(Default)]
+pub(crate) struct Gone {
+    command: &'static str,
+    members: Vec<Box<[u8]>>,
+}
+
+impl Gone {
+    pub(crate) fn add(&mut self, kind: Kind, member: &[u8]) {
+        self.command = match kind {
+            Kind::Hash => "HDEL",
+            Kind::SortedSet => "ZREM",
+            _ => "SREM",
+        };
+        self.members.push(member.into());
+    }
+
+    /// Records that they are gone, if any are.
+    pub(crate) fn record(&mut self, database: usize, key: &[u8], record: &mut Record) {
+        if !self.members.is_empty() {
+            let words = [self.command.as_bytes(), key].into_iter().chain(self.members.iter().map(|member| &**member));
+            record.besides(database, words.collect::<Vec<_>>());
+            self.members.clear();
+        }
     }
 }
 

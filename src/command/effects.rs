@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::{Classes, Event, Fault};
+use crate::command::{Classes, Event, Fault, Record};
 use crate::store::{Due, Kind, Value};
 
 /// The effects of the calls of one batch or unit. The shard folds them into its tally; a borrower returns them with the loan.
@@ -24,6 +24,8 @@ pub(crate) struct Effects {
     pub(crate) events: Vec<Event>,
     /// Values whose freeing would hold up other keys; the reclaimer takes them.
     pub(crate) discarded: Vec<Discard>,
+    /// What the journal is told, while it is on.
+    pub(crate) record: Record,
 }
 
 /// Something large that nobody can reach any more.
@@ -99,5 +101,6 @@ impl Effects {
         }
         self.events.extend(other.events);
         self.discarded.extend(other.discarded);
+        debug_assert!(other.record.is_empty(), "who lends keyspaces tells the journal before they go home");
     }
 }

@@ -17,6 +17,7 @@ mod keys;
 mod list;
 mod members;
 mod reach;
+mod record;
 mod set;
 mod sort;
 mod spec;
@@ -26,12 +27,13 @@ mod walk;
 mod zset;
 
 pub(crate) use args::{Args, Options};
-pub(crate) use context::Cx;
+pub(crate) use context::{Cx, Gone};
 pub(crate) use effects::{Discard, Effects};
 pub(crate) use events::{Classes, Event, Lot};
 pub(crate) use fault::Fault;
 pub(crate) use keys::WATCH;
 pub(crate) use reach::{Limits, Reach};
+pub(crate) use record::{Piece, Record, decimal, encode};
 pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec, Row, Run, Secret, Spec, Spread, keys_of};
 
 pub(crate) use crate::store::Watch;
@@ -55,7 +57,8 @@ pub(crate) static FAMILIES: &[&[Row]] = &[
     hyperloglog::TABLE,
 ];
 
-/// Runs one row. The one place where a row is called: by shards, by borrowers, later by scripts.
+/// Runs one row. The one place where a row is called: by shards, by borrowers, later by scripts; while the journal is on, by way of
+/// [`run_recorded`].
 ///
 /// Whatever the row wrote before it found a fault is taken back. Says whether it succeeded.
 pub(crate) fn run(row: &Row, cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> bool {
@@ -73,4 +76,21 @@ pub(crate) fn run(row: &Row, cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply
             false
         }
     }
+}
+
+/// As [`run`], and leaves in the effects' record what the journal must know: what the row said of it, or the call's own words if it changed
+/// something. `counts` is false for the further parts of a split call.
+pub(crate) fn run_recorded(row: &Row, cx: &mut Cx<'_>, args: &Args<'_>, counts: bool, reply: &mut Reply<'_>) -> bool {
+    let before = cx.effects.changed;
+    cx.effects.record.begin_call(cx.database);
+    let done = run(row, cx, args, reply);
+    let everywhere = matches!(row.spread, Spread::All(_)) && row.spec.flags.has(Flags::WRITE);
+    if everywhere && done {
+        // Whether its own slice held anything or not, others may.
+        cx.effects.record.everywhere(args, counts);
+    } else if cx.effects.changed != before {
+        cx.effects.record.words_of(args);
+    }
+    cx.effects.record.end_call();
+    done
 }

@@ -101,6 +101,14 @@ impl Reach<'_> {
         one.into_iter().chain(several.into_iter().flatten())
     }
 
+    /// Whether changes are recorded for the journal: by all keyspaces or by none.
+    pub(crate) fn is_recorded(&self) -> bool {
+        match self {
+            Reach::One(keyspace) => keyspace.is_recorded(),
+            Reach::Several(keyspaces) => keyspaces.iter().flatten().any(Keyspace::is_recorded),
+        }
+    }
+
     /// The slices of the whole keyspace: `of` of any keyspace's [`crate::store::Part`].
     pub(crate) fn slices(&mut self) -> u32 {
         self.every().next().map_or(1, |keyspace| keyspace.part().of)

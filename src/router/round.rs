@@ -12,7 +12,7 @@ use crate::resp::{Protocol, Reply};
 use crate::router::join::join;
 use crate::router::{Plan, Way};
 use crate::shard::Batch;
-use crate::shard::batch::{Manner, Watching};
+use crate::shard::batch::{Bond, Manner, Watching};
 use crate::slot;
 
 /// Batches of one worker that wait for their next use.
@@ -155,7 +155,11 @@ impl Round {
             if way == Way::Unit {
                 group.kind = Kind::Unit;
             }
-            group.batches.iter_mut().flatten().for_each(|batch| batch.watching = watching.clone());
+            let bond = if way == Way::Batch { Bond::Whole } else { Bond::Part };
+            for batch in group.batches.iter_mut().flatten() {
+                batch.watching = watching.clone();
+                batch.bond = bond;
+            }
         }
     }
 

@@ -49,6 +49,10 @@ pub(crate) struct Batch {
     /// The shard may stop before the last call when the replies have grown large. Its sender then sends it again.
     pub(crate) may_stop: bool,
     pub(crate) watching: Watching,
+    /// How its calls belong together, as far as the journal goes.
+    pub(crate) bond: Bond,
+    /// Its calls are read from a journal: see [`Cx::expiry`](crate::command::Cx).
+    pub(crate) replay: bool,
     /// Its calls did not run: a watched key was changed before.
     pub(crate) refused: bool,
     answer: Option<oneshot::Sender<Box<Batch>>>,
@@ -63,6 +67,18 @@ pub(crate) enum Watching {
     From(Arc<Watch>),
     /// Its calls run only if no key was changed (EXEC).
     Until(Arc<Watch>),
+}
+
+/// What is replayed whole or not at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Bond {
+    /// Each call by itself.
+    #[default]
+    Loose,
+    /// All of the batch: the block of a transaction.
+    Whole,
+    /// All of the batch, and with it the other parts of its unit.
+    Part,
 }
 
 /// What a call has beside its words.
@@ -168,6 +184,8 @@ impl Batch {
         self.may_stop = false;
         self.watching = Watching::Nothing;
         self.refused = false;
+        self.bond = Bond::Loose;
+        self.replay = false;
         self.clear_reply();
         if self.spans.capacity() > CALLS_KEPT_MAX {
             self.spans = Vec::new();

@@ -1,14 +1,15 @@
 //! What a shard does: it owns its keyspace and runs batches on it. No await, no clock of its own, no channel.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::command::{self, Classes, Cx, Discard, Effects, Event, Limits, Reach};
+use crate::command::{self, Classes, Cx, Discard, Effects, Event, Gone, Limits, Reach, Record};
 use crate::metrics::{CommandTally, DatabaseTally, Tally, add_errors};
 use crate::resp::Reply;
-use crate::shard::batch::{Watching, Words};
+use crate::shard::batch::{Bond, Watching, Words};
 use crate::shard::meter::{Meter, Ticks};
 use crate::shard::{Batch, Call, Returned};
-use crate::store::{Database, Keyspace};
+use crate::store::{Database, Due, Keyspace, Value};
 use crate::time::UnixMillis;
 
 /// One shard: its keyspace, and what it counts.
@@ -75,6 +76,11 @@ impl Shard {
         run_calls(batch, &mut cx, &mut self.meter, into(&mut self.tally.commands));
     }
 
+    /// What was recorded since it was last asked.
+    pub(crate) fn take_record(&mut self) -> Record {
+        std::mem::take(&mut self.effects.record)
+    }
+
     /// Hands the keyspace over.
     ///
     /// # Panics
@@ -103,17 +109,30 @@ impl Shard {
         let mut left = budget;
         for number in 0..keyspace.databases() {
             let effects = &mut self.effects;
-            let interesting = !keyspace.interests().is_quiet();
+            let (interesting, recorded) = (!keyspace.interests().is_quiet(), keyspace.is_recorded());
             let mut gone: Vec<Box<[u8]>> = Vec::new();
-            let swept = keyspace.database_mut(number).sweep(now, left, &mut |key, due, value| {
+            let members = RefCell::new(Gone::default());
+            let mut changed = |key: &[u8], due: Due, value: Option<Value>| {
                 effects.tell_expired(told, number, key, due);
-                if let Some(value) = value {
-                    effects.discard(value);
+                match value {
+                    Some(value) => {
+                        effects.discard(value);
+                        if recorded {
+                            effects.record.besides(number, [b"DEL".as_slice(), key]);
+                        }
+                    }
+                    None => members.borrow_mut().record(number, key, &mut effects.record),
                 }
                 if interesting {
                     gone.push(key.into());
                 }
-            });
+            };
+            let mut lost = |kind, member: &[u8]| {
+                if recorded {
+                    members.borrow_mut().add(kind, member);
+                }
+            };
+            let swept = keyspace.database_mut(number).sweep(now, left, &mut changed, &mut lost);
             gone.iter().for_each(|key| keyspace.interests_mut().touch(number, key));
             self.effects.expired += swept.keys as u64;
             self.effects.expired_members += swept.members as u64;
@@ -206,11 +225,40 @@ const REPLY_BUDGET: usize = 1 << 20;
 
 /// Runs a batch on whatever its context can reach: a shard's own keyspace, or lent ones. `count` is told of every run of like calls that ended;
 /// the last goes on, perhaps in the next batch, until the meter is told to rest.
-pub(crate) fn run_calls(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, mut count: impl FnMut(u16, CommandTally)) {
+pub(crate) fn run_calls(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, count: impl FnMut(u16, CommandTally)) {
     let budget = if batch.may_stop { REPLY_BUDGET } else { usize::MAX };
+    if batch.replay {
+        cx.expiry = UnixMillis(0);
+    }
     if !begin_watch(batch, cx) {
         return;
     }
+    // Chosen once for the batch: while the journal is off, no call is asked whether it is on.
+    if !cx.is_recorded() {
+        return run_all::<false>(batch, cx, meter, budget, count);
+    }
+    let bond = batch.bond;
+    match bond {
+        Bond::Loose => {}
+        Bond::Whole => cx.effects.record.begin_block(),
+        Bond::Part => cx.effects.record.begin_part(),
+    }
+    run_all::<true>(batch, cx, meter, budget, count);
+    match bond {
+        Bond::Loose => {}
+        Bond::Whole => cx.effects.record.end_block(),
+        Bond::Part => cx.effects.record.end_part(),
+    }
+}
+
+#[inline]
+fn run_all<const RECORDED: bool>(
+    batch: &mut Batch,
+    cx: &mut Cx<'_>,
+    meter: &mut Meter,
+    budget: usize,
+    mut count: impl FnMut(u16, CommandTally),
+) {
     let (words, calls, replies, ends) = batch.split();
     ends.reserve(calls.len());
     'calls: for window in calls.chunks(WINDOW_CALLS) {
@@ -223,7 +271,11 @@ pub(crate) fn run_calls(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, m
             cx.touches = call.touches;
             let args = words.of(call);
             let mut reply = Reply::new(replies, call.protocol);
-            let done = command::run(call.row, cx, &args, &mut reply);
+            let done = if RECORDED {
+                command::run_recorded(call.row, cx, &args, call.counts, &mut reply)
+            } else {
+                command::run(call.row, cx, &args, &mut reply)
+            };
             meter.done(call.counts, !done);
             ends.push(replies.len());
             if replies.len() >= budget {

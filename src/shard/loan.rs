@@ -2,9 +2,10 @@
 
 use tokio::sync::oneshot;
 
-use crate::command::{Cx, Effects, Event, Limits, Reach};
+use crate::command::{Cx, Effects, Event, Limits, Reach, Record};
 use crate::metrics::CommandTally;
 use crate::shard::Batch;
+use crate::shard::batch::Bond;
 use crate::shard::core::run_calls;
 use crate::shard::meter::{Meter, Ticks};
 use crate::store::Keyspace;
@@ -77,8 +78,15 @@ impl Held {
         }
         let (mut meter, mut count) = (Meter::new(ticks), |id, tally| tallies.push((id, tally)));
         meter.begin();
+        // All that is done with the keyspaces in hand is one block: it is wrapped when it leaves.
+        batch.bond = Bond::Part;
         run_calls(batch, &mut cx, &mut meter, &mut count);
         meter.rest(&mut count);
+    }
+
+    /// What was recorded with these keyspaces in hand, to be told the journal before they go home.
+    pub(crate) fn take_record(&mut self) -> Record {
+        std::mem::take(&mut self.effects.record)
     }
 
     /// The events of what was run, to be posted before anything in hand goes home: who owns a key again may change it at once.

@@ -9,11 +9,14 @@ use super::entry::{Block, Entry};
 use super::expiry::{Deadlines, Due};
 use super::hasher::KeyHasher;
 use super::segment::tag_of;
-use super::value::{Content, INLINE_TEXT_MAX, Text, Value};
+use super::value::{Content, INLINE_TEXT_MAX, Kind, Text, Value};
 use crate::time::UnixMillis;
 
 /// Who is shown the keys that a sweep changes: the key, what of it was due, and what it held if all of it is gone.
 type Changed<'c> = &'c mut dyn FnMut(&[u8], Due, Option<Value>);
+
+/// Who is shown the members that leave a key.
+type Lost<'c> = &'c mut dyn FnMut(Kind, &[u8]);
 
 /// What becomes of a key's deadline when SET overwrites it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,8 +274,8 @@ impl Database {
     }
 
     /// Removes keys and members that are due, at most `budget` of both. Shows every key that this changes, what of it was due, and what it held,
-    /// or nothing where only members left it. Returns how many of each went; fewer than the budget means that no more are due.
-    pub fn sweep(&mut self, now: UnixMillis, budget: usize, changed: Changed<'_>) -> Swept {
+    /// or nothing where only members left it; those are shown to `lost` before. Returns how many of each went; fewer than the budget means that no more are due.
+    pub fn sweep(&mut self, now: UnixMillis, budget: usize, changed: Changed<'_>, lost: Lost<'_>) -> Swept {
         let mut swept = Swept::default();
         while swept.keys < budget
             && let Some((deadline, hash)) = self.deadlines.pop_due(now)
@@ -288,13 +291,21 @@ impl Database {
             && let Some((deadline, hash)) = self.books.members.first_due(now)
         {
             let left = budget - swept.keys - swept.members;
-            swept.add(self.sweep_members(hash, deadline, now, left, changed));
+            swept.add(self.sweep_members(hash, deadline, now, left, changed, lost));
         }
         swept
     }
 
     /// Removes members that are due from the keys of a hash, the first of whose members is due at `deadline`.
-    fn sweep_members(&mut self, hash: u64, deadline: UnixMillis, now: UnixMillis, budget: usize, changed: Changed<'_>) -> Swept {
+    fn sweep_members(
+        &mut self,
+        hash: u64,
+        deadline: UnixMillis,
+        now: UnixMillis,
+        budget: usize,
+        changed: Changed<'_>,
+        lost: Lost<'_>,
+    ) -> Swept {
         let mut swept = Swept::default();
         let hasher = &self.hasher;
         let is_it = |entry: Entry<'_>| entry.member_deadline() == Some(deadline) && hasher.hash(entry.key()) == hash;
@@ -306,7 +317,7 @@ impl Database {
         let mut entry = EntryMut::new(self.directory.segment_mut(hash).slot_mut(place), hash, &mut self.books);
         let Some(due) = entry.entry().due(now) else { return swept };
         if let Due::Members(_) = due {
-            swept.members = entry.drop_due_members(now, budget);
+            swept.members = entry.drop_due_members(now, budget, lost);
             changed(entry.key(), due, None);
         } else if let Some(mut block) = self.directory.remove(hash, place) {
             // Nothing of it is left: it goes as one, to be freed where that holds up nobody.
@@ -320,9 +331,9 @@ impl Database {
         swept
     }
 
-    /// Removes the members of a key that are due, and returns how many. To be asked only while some members of it are not.
-    pub fn drop_due_members(&mut self, hash: u64, key: &[u8], now: UnixMillis) -> usize {
-        self.find_mut(hash, key).map_or(0, |mut entry| entry.drop_due_members(now, usize::MAX))
+    /// Removes the members of a key that are due, shows `lost` each, and returns how many. To be asked only while some members of it are not.
+    pub fn drop_due_members(&mut self, hash: u64, key: &[u8], now: UnixMillis, lost: Lost<'_>) -> usize {
+        self.find_mut(hash, key).map_or(0, |mut entry| entry.drop_due_members(now, usize::MAX, lost))
     }
 
     fn remove_due(&mut self, hash: u64, deadline: UnixMillis) -> Option<Block> {
@@ -430,10 +441,10 @@ mod tests {
         set(&mut keyspace, b"stays", b"v", Keep::Clear);
         let database = keyspace.database_mut(0);
         let mut due = Vec::new();
-        assert_eq!(database.sweep(UnixMillis(50), 20, &mut |key, _, _| due.push(key.to_vec())).keys, 20);
+        assert_eq!(database.sweep(UnixMillis(50), 20, &mut |key, _, _| due.push(key.to_vec()), &mut |_, _| {}).keys, 20);
         assert_eq!(database.next_deadline(), Some(UnixMillis(20)));
         assert_eq!(
-            database.sweep(UnixMillis(50), 1000, &mut |key, _, _| due.push(key.to_vec())).keys,
+            database.sweep(UnixMillis(50), 1000, &mut |key, _, _| due.push(key.to_vec()), &mut |_, _| {}).keys,
             30,
             "the fiftieth is due after its millisecond"
         );

@@ -118,12 +118,14 @@ impl<'a> EntryMut<'a> {
         self.entry().member_deadline()
     }
 
-    /// Removes members whose deadline has passed, at most `budget` of them. Returns how many.
-    pub(super) fn drop_due_members(&mut self, now: UnixMillis, budget: usize) -> usize {
-        match self.kind() {
-            Kind::Hash => self.edit::<Hash>().map_or(0, |mut hash| hash.remove_due(now, budget)),
-            Kind::Set => self.edit::<Set>().map_or(0, |mut set| set.remove_due(now, budget)),
-            Kind::SortedSet => self.edit::<SortedSet>().map_or(0, |mut set| set.remove_due(now, budget)),
+    /// Removes members whose deadline has passed, at most `budget` of them, and shows `lost` each. Returns how many.
+    pub(super) fn drop_due_members(&mut self, now: UnixMillis, budget: usize, lost: &mut dyn FnMut(Kind, &[u8])) -> usize {
+        let kind = self.kind();
+        let lost = &mut |member: &[u8]| lost(kind, member);
+        match kind {
+            Kind::Hash => self.edit::<Hash>().map_or(0, |mut hash| hash.remove_due(now, budget, lost)),
+            Kind::Set => self.edit::<Set>().map_or(0, |mut set| set.remove_due(now, budget, lost)),
+            Kind::SortedSet => self.edit::<SortedSet>().map_or(0, |mut set| set.remove_due(now, budget, lost)),
             Kind::String | Kind::List | Kind::Stream => 0,
         }
     }

@@ -21,6 +21,8 @@ struct Inside {
     part: Part,
     databases: Vec<Database>,
     interests: Interests,
+    /// Switched only by who holds the keyspaces of all shards, so that no unit finds it on here and off there.
+    recorded: bool,
 }
 
 impl Keyspace {
@@ -28,7 +30,7 @@ impl Keyspace {
     pub fn new(databases: usize, part: Part, seeds: [u64; 4]) -> Keyspace {
         let hasher = KeyHasher::new(seeds);
         let databases = (0..databases).map(|_| Database::new(hasher.clone())).collect();
-        Keyspace { inside: Box::new(Inside { hasher, part, databases, interests: Interests::default() }) }
+        Keyspace { inside: Box::new(Inside { hasher, part, databases, interests: Interests::default(), recorded: false }) }
     }
 
     #[must_use]
@@ -61,6 +63,17 @@ impl Keyspace {
     #[inline]
     pub fn database_mut(&mut self, number: usize) -> &mut Database {
         &mut self.inside.databases[number]
+    }
+
+    /// Whether the journal is to know of every change.
+    #[inline]
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        self.inside.recorded
+    }
+
+    pub fn record(&mut self, on: bool) {
+        self.inside.recorded = on;
     }
 
     /// Keys whose changes somebody is to know of.

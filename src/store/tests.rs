@@ -306,10 +306,15 @@ impl Pair {
             Deed::Sweep(now, budget) => {
                 let now = UnixMillis(now);
                 let mut dropped = Vec::new();
-                let swept = keyspace.database_mut(0).sweep(now, budget, &mut |key, _, value| {
-                    let value = value.expect("no member has a deadline here");
-                    dropped.push((key.to_vec(), plain_of(&value)));
-                });
+                let swept = keyspace.database_mut(0).sweep(
+                    now,
+                    budget,
+                    &mut |key, _, value| {
+                        let value = value.expect("no member has a deadline here");
+                        dropped.push((key.to_vec(), plain_of(&value)));
+                    },
+                    &mut |_, _| panic!("no member has a deadline here"),
+                );
                 let count = swept.all();
                 assert_eq!(count, dropped.len());
                 let due = self.model.values().filter(|kept| kept.deadline.is_some_and(|deadline| now > deadline)).count();

@@ -19,6 +19,7 @@ mod differential;
 mod ends;
 mod events;
 mod fields;
+mod journal;
 mod keys;
 mod lua;
 mod members;

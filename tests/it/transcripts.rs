@@ -35,35 +35,35 @@ use crate::daemon::{Daemon, Peer};
 use crate::reply::{self, Reply};
 use crate::wire::Wire;
 
-struct Block {
-    file: PathBuf,
-    directives: Directives,
-    steps: Vec<Step>,
+pub(crate) struct Block {
+    pub(crate) file: PathBuf,
+    pub(crate) directives: Directives,
+    pub(crate) steps: Vec<Step>,
 }
 
 #[derive(Clone, Default)]
-struct Directives {
-    resp3: bool,
-    ours: bool,
-    peer: bool,
-    shards: Option<u32>,
-    config: Vec<(String, String)>,
+pub(crate) struct Directives {
+    pub(crate) resp3: bool,
+    pub(crate) ours: bool,
+    pub(crate) peer: bool,
+    pub(crate) shards: Option<u32>,
+    pub(crate) config: Vec<(String, String)>,
 }
 
-struct Step {
-    line: usize,
-    connection: usize,
-    deed: Deed,
+pub(crate) struct Step {
+    pub(crate) line: usize,
+    pub(crate) connection: usize,
+    pub(crate) deed: Deed,
 }
 
-enum Deed {
+pub(crate) enum Deed {
     Call(Vec<Vec<u8>>),
     Raw(Vec<u8>),
     Pause(Duration),
     Expect(Expectation),
 }
 
-enum Expectation {
+pub(crate) enum Expectation {
     Value(Reply),
     AnyOrder(Reply, usize),
     Pattern(String),
@@ -263,7 +263,7 @@ impl Shards {
 }
 
 /// The database that these words select, if they are SELECT and it is there.
-fn selected(words: &[Vec<u8>]) -> Option<u16> {
+pub(crate) fn selected(words: &[Vec<u8>]) -> Option<u16> {
     match words {
         [select, number] if select.eq_ignore_ascii_case(b"SELECT") => {
             let number = std::str::from_utf8(number).ok()?.parse().ok()?;
@@ -529,7 +529,7 @@ impl Directives {
     }
 }
 
-fn all_blocks() -> Vec<Block> {
+pub(crate) fn all_blocks() -> Vec<Block> {
     let wanted = std::env::var("TRANSCRIPTS").unwrap_or_default();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
     let mut files: Vec<PathBuf> =

@@ -3,7 +3,7 @@
 use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::Reply;
 use crate::resp::number::LongDouble;
-use crate::store::types::{DIGITS_MAX, Element, Hash, digits};
+use crate::store::types::{DIGITS_MAX, Element, Hash, Perishable, digits};
 
 const NOT_INTEGER: &str = "ERR hash value is not an integer";
 const NOT_FLOAT: &str = "ERR hash value is not a float";
@@ -41,8 +41,16 @@ pub(super) fn hincrbyfloat(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'
         None => by,
     };
     let sum = sum.format();
+    let is_mortal = hash.deadline_of(field).flatten().is_some();
     hash.update(field, sum.as_bytes(), thresholds);
     drop(hash);
+    if let Some(record) = cx.record() {
+        // HSET would take the deadline away.
+        match is_mortal {
+            true => record.instead([b"HSETEX".as_slice(), args.key(1), b"KEEPTTL", b"FIELDS", b"1", field, sum.as_bytes()]),
+            false => record.instead([b"HSET".as_slice(), args.key(1), field, sum.as_bytes()]),
+        }
+    }
     cx.changed(1);
     cx.event(Classes::HASH, "hincrbyfloat", args.key(1));
     reply.bulk(sum.as_bytes());

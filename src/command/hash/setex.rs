@@ -1,7 +1,7 @@
 //! HSETEX: fields get values and a deadline, all of them or, if a condition is not met, none.
 
 use super::options::{Command, Condition, Lifetime, Options};
-use crate::command::{Args, Classes, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault, decimal};
 use crate::resp::Reply;
 use crate::store::types::{Hash, Perishable};
 use crate::time::UnixMillis;
@@ -11,14 +11,36 @@ pub(super) fn hsetex(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     let set = is_wanted(cx, args, &options)?;
     if set {
         match options.lifetime {
-            Lifetime::Until(deadline) if deadline <= cx.now => remove_all(cx, args, &options)?,
+            Lifetime::Until(deadline) if deadline <= cx.expiry => remove_all(cx, args, &options)?,
             Lifetime::Until(deadline) => set_all(cx, args, &options, Some(deadline))?,
             Lifetime::Keep | Lifetime::Unsaid | Lifetime::Persist => set_all(cx, args, &options, None)?,
         }
+        record(cx, args, &options);
         cx.changed(options.count as u64);
     }
     reply.integer(i64::from(set));
     Ok(())
+}
+
+/// Tells the journal what was set, without the conditions.
+fn record(cx: &mut Cx<'_>, args: &Args<'_>, options: &Options) {
+    let expiry = cx.expiry;
+    let Some(record) = cx.record() else { return };
+    let (key, count) = (args.key(1), decimal(options.count as u64));
+    let deadline = if let Lifetime::Until(deadline) = options.lifetime { deadline } else { UnixMillis(0) };
+    let at = decimal(deadline.0);
+    let pairs = || args.from(options.first).take(2 * options.count);
+    let head: Vec<&[u8]> = match options.lifetime {
+        Lifetime::Until(deadline) if deadline <= expiry => {
+            let fields = args.pairs(options.first).take(options.count).map(|(field, _)| field);
+            record.instead([b"HDEL".as_slice(), key].into_iter().chain(fields).collect::<Vec<_>>());
+            return;
+        }
+        Lifetime::Until(_) => vec![b"HSETEX", key, b"PXAT", &at, b"FIELDS", &count],
+        Lifetime::Keep => vec![b"HSETEX", key, b"KEEPTTL", b"FIELDS", &count],
+        Lifetime::Unsaid | Lifetime::Persist => vec![b"HSET", key],
+    };
+    record.instead(head.into_iter().chain(pairs()).collect::<Vec<_>>());
 }
 
 /// Whether the conditions hold.

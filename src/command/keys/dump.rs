@@ -1,6 +1,6 @@
 //! DUMP and RESTORE: a value as bytes that any server of the family takes, and back.
 
-use crate::command::{Args, Classes, Cx, Fault, Limits};
+use crate::command::{Args, Classes, Cx, Fault, Limits, decimal};
 use crate::rdb;
 use crate::resp::{Reply, number};
 use crate::time::UnixMillis;
@@ -80,7 +80,10 @@ pub(super) fn restore(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
         span => now.0.checked_add(span).filter(|time| i64::try_from(*time).is_ok()).or(Some(0)).map(UnixMillis),
     };
     let removed = options.replace && cx.remove(key);
-    if deadline.is_some_and(|deadline| deadline <= now) {
+    if deadline.is_some_and(|deadline| deadline <= cx.expiry) {
+        if let Some(record) = cx.record().filter(|_| removed) {
+            record.instead([b"DEL".as_slice(), key]);
+        }
         // It has expired on the way: what was here is replaced by nothing.
         cx.effects.discard(value);
         if removed {
@@ -93,6 +96,10 @@ pub(super) fn restore(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
             && let Some(mut entry) = cx.write(key)
         {
             entry.set_access(access);
+        }
+        if let (Some(record), Some(deadline), false) = (cx.record(), deadline, options.absolute) {
+            let head = [b"RESTORE".as_slice(), key, &decimal(deadline.0)];
+            record.instead(head.into_iter().chain(args.from(3)).chain([b"ABSTTL".as_slice()]).collect::<Vec<_>>());
         }
         cx.changed(1);
         cx.event(Classes::GENERIC, "restore", key);

@@ -1,6 +1,6 @@
 //! EXPIRE, PEXPIRE, EXPIREAT and PEXPIREAT: a deadline for a key, on condition if asked. One that has passed removes the key.
 
-use crate::command::{Args, Classes, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault, decimal};
 use crate::resp::Reply;
 use crate::time::UnixMillis;
 
@@ -36,11 +36,19 @@ fn give(
     let deadline = moment(args.int(2)?, unit_millis, since).ok_or(Fault::InvalidExpire(command))?;
     let given = match cx.write(key) {
         Some(entry) if condition.admits(entry.deadline(), deadline) => match u64::try_from(deadline).map(UnixMillis) {
-            Ok(deadline) if deadline > cx.now => {
+            Ok(deadline) if deadline > cx.expiry => {
+                if let Some(record) = cx.record() {
+                    record.instead([b"PEXPIREAT".as_slice(), key, &decimal(deadline.0)]);
+                }
                 cx.event(Classes::GENERIC, "expire", key);
                 cx.set_deadline(key, Some(deadline))
             }
-            _ => cx.delete(key),
+            _ => {
+                if let Some(record) = cx.record() {
+                    record.instead([b"DEL".as_slice(), key]);
+                }
+                cx.delete(key)
+            }
         },
         _ => false,
     };

@@ -1,7 +1,7 @@
 //! LMPOP numkeys key \[key ...\] LEFT|RIGHT \[COUNT count\]: elements leave the first of several lists that is there.
 
 use crate::command::list::pop;
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Cx, Fault, decimal};
 use crate::resp::{Reply, number};
 use crate::store::types::List;
 use crate::store::types::list::End;
@@ -19,10 +19,15 @@ pub(super) fn lmpop(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
         count = Some(positive(options.operand()?).ok_or(Fault::Because("ERR count should be greater than 0"))?);
     }
     for key in args.from(2).take(keys) {
-        if cx.check_as::<List>(key)?.is_some() {
+        if let Some(len) = cx.check_as::<List>(key)?.map(List::len) {
             reply.array(2);
             reply.bulk(key);
-            return pop::pop_up_to(cx, key, end, count.unwrap_or(1), reply);
+            let count = count.unwrap_or(1);
+            if let Some(record) = cx.record() {
+                let command: &[u8] = if end == End::Front { b"LPOP" } else { b"RPOP" };
+                record.instead([command, key, &decimal(count.min(len) as u64)]);
+            }
+            return pop::pop_up_to(cx, key, end, count, reply);
         }
     }
     reply.null_array();

@@ -1,7 +1,7 @@
 //! HEXPIRE and kin: deadlines for members, on condition if asked. A deadline that has passed removes the member.
 
 use super::Unit;
-use super::words::Worded;
+use super::words::{Dealt, Worded};
 use crate::command::{Args, Cx, Fault};
 use crate::resp::{Reply, number};
 use crate::time::UnixMillis;
@@ -22,7 +22,8 @@ pub(super) fn at<T: Worded, U: Unit>(cx: &mut Cx<'_>, args: &Args<'_>, reply: &m
 }
 
 fn give<T: Worded, U: Unit>(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>, since: UnixMillis) -> Result<(), Fault> {
-    let (key, now, thresholds) = (args.key(1), cx.now, cx.thresholds());
+    let (key, now, thresholds) = (args.key(1), cx.expiry, cx.thresholds());
+    let mut dealt = Dealt::default();
     // The type is complained about before the words.
     let mut collection = cx.edit_as::<T>(key)?;
     let deadline = moment(args.get(2), U::MILLIS, since, args.get(0))?;
@@ -40,11 +41,13 @@ fn give<T: Worded, U: Unit>(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<
             Some(before) if !condition.admits(before, deadline) => 0,
             Some(_) if deadline <= now => {
                 collection.drop_member(member);
+                dealt.removed.push(member);
                 changed += 1;
                 2
             }
             Some(_) => {
                 collection.give_deadline(member, deadline, thresholds);
+                dealt.given.push(member);
                 changed += 1;
                 1
             }
@@ -56,6 +59,7 @@ fn give<T: Worded, U: Unit>(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<
         cx.event(events.class, if deadline <= now { events.removed } else { events.expire }, key);
     }
     cx.drop_if_empty::<T>(key);
+    dealt.record(cx, T::WORDS, key, deadline);
     cx.changed(changed);
     Ok(())
 }

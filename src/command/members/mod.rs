@@ -6,7 +6,7 @@ mod ttl;
 mod words;
 
 pub(crate) use expire::moment;
-pub(crate) use words::Worded;
+pub(crate) use words::{Dealt, Worded};
 
 use crate::command::{Access, Arity, Categories, KeySpec, Row, Run, spec};
 use crate::store::types::{Hash, Set, SortedSet};

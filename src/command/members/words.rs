@@ -1,7 +1,8 @@
 //! How a call names the members it is about: `FIELDS numfields field ...` for hashes, `MEMBERS nummembers member ...` for sets and sorted sets.
 
-use crate::command::{Args, Classes, Fault};
+use crate::command::{Args, Classes, Cx, Fault, decimal};
 use crate::store::types::{Hash, Perishable, Set, SortedSet};
+use crate::time::UnixMillis;
 
 /// A collection, and the words for its members.
 pub(crate) trait Worded: Perishable {
@@ -29,6 +30,10 @@ pub(crate) struct Words {
     /// The same where they are told or taken.
     no_count_to_tell: &'static str,
     mismatch: &'static str,
+    /// What the journal calls it when members get deadlines, lose them, or go.
+    give: &'static str,
+    take: &'static str,
+    remove: &'static str,
 }
 
 const FIELDS: Words = Words {
@@ -37,6 +42,9 @@ const FIELDS: Words = Words {
     no_count: "ERR Parameter `numFields` should be greater than 0",
     no_count_to_tell: "ERR Number of fields must be a positive integer",
     mismatch: "ERR The `numfields` parameter must match the number of arguments",
+    give: "HPEXPIREAT",
+    take: "HPERSIST",
+    remove: "HDEL",
 };
 
 /// FIELDS is understood as well, so that one helper of a client serves the three types.
@@ -46,6 +54,9 @@ const MEMBERS: Words = Words {
     no_count: "ERR Parameter `numMembers` should be greater than 0",
     no_count_to_tell: "ERR Number of members must be a positive integer",
     mismatch: "ERR The `nummembers` parameter must match the number of arguments",
+    give: "SPEXPIREAT",
+    take: "SPERSIST",
+    remove: "SREM",
 };
 
 impl Worded for Hash {
@@ -59,8 +70,38 @@ impl Worded for Set {
 }
 
 impl Worded for SortedSet {
-    const WORDS: Words = MEMBERS;
+    const WORDS: Words = Words { give: "ZPEXPIREAT", take: "ZPERSIST", remove: "ZREM", ..MEMBERS };
     const EVENTS: Events = Events { class: Classes::ZSET, expire: "zexpire", persist: "zpersist", removed: "zrem" };
+}
+
+/// What a call did to the deadlines of members, for the journal.
+#[derive(Default)]
+pub(crate) struct Dealt<'a> {
+    /// They have this one now.
+    pub(crate) given: Vec<&'a [u8]>,
+    /// They have none any more.
+    pub(crate) taken: Vec<&'a [u8]>,
+    /// They went, since it had passed.
+    pub(crate) removed: Vec<&'a [u8]>,
+}
+
+impl Dealt<'_> {
+    /// Records all of it in place of the call's words.
+    pub(crate) fn record(&self, cx: &mut Cx<'_>, words: Words, key: &[u8], deadline: UnixMillis) {
+        let Some(record) = cx.record() else { return };
+        let (deadline, keyword) = (decimal(deadline.0), words.keywords[0].to_ascii_uppercase());
+        let mut say = |head: &[&[u8]], members: &[&[u8]], counted: bool| {
+            if members.is_empty() {
+                return;
+            }
+            let count = decimal(members.len() as u64);
+            let counted: &[&[u8]] = if counted { &[keyword.as_bytes(), &count] } else { &[] };
+            record.instead([head, counted, members].concat());
+        };
+        say(&[words.give.as_bytes(), key, &deadline], &self.given, true);
+        say(&[words.take.as_bytes(), key], &self.taken, true);
+        say(&[words.remove.as_bytes(), key], &self.removed, false);
+    }
 }
 
 impl Words {

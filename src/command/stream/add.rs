@@ -106,7 +106,7 @@ pub(super) fn xadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     if matches!(asked, Asked::Exactly(Id::MIN)) {
         return Err(Fault::Because(NOT_ABOVE_ZERO));
     }
-    if named.is_some() && !matches!(asked, Asked::Any) {
+    if named.is_some() && !matches!(asked, Asked::Any) && !cx.is_replay() {
         return Err(Fault::Because(NAMED_WITH_ID));
     }
     let fields = args.pairs(options.position());
@@ -114,7 +114,7 @@ pub(super) fn xadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
         return Err(Fault::Because(TOO_LARGE));
     }
 
-    let (key, now) = (args.key(1), cx.now);
+    let (key, now, is_replay) = (args.key(1), cx.now, cx.is_replay());
     let Some(mut stream) = open(cx, key, must_exist)? else {
         reply.null();
         return Ok(());
@@ -129,6 +129,7 @@ pub(super) fn xadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
         None => None,
     };
     if let Some((producer, name)) = named
+        && !is_replay
         && let Some(id) = stream.producers_mut().find(producer, name, now.0)
     {
         reply.bulk(id.write(&mut [0; ID_BYTES_MAX]));
@@ -137,11 +138,16 @@ pub(super) fn xadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     // A new stream refuses nothing that is above 0-0, so that none is left behind without an entry.
     let id = asked.choose(&stream, now.0)?;
     stream.append(id, fields, thresholds).map_err(|_| Fault::Because(NOT_ABOVE_LAST))?;
-    let trimmed = trim.map_or(0, |cut| cut.apply(&mut stream));
+    let (mut cut_words, mut trimmed) = (Vec::new(), 0);
+    if let Some(cut) = trim {
+        trimmed = cut.apply(&mut stream);
+        cut_words = cut.exactly(&stream);
+    }
     if let Some((producer, name)) = named {
         stream.producers_mut().remember(producer, name, id, now.0);
     }
     drop(stream);
+    record(cx, args, options.position() - 1, id, &cut_words);
     cx.changed(1);
     cx.event(Classes::STREAM, "xadd", key);
     if trimmed > 0 {
@@ -149,6 +155,39 @@ pub(super) fn xadd(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     }
     reply.bulk(id.write(&mut [0; ID_BYTES_MAX]));
     Ok(())
+}
+
+/// Tells the journal of an entry under the id that it got, which stands at word `id_at` of the call, and of a cut in words that repeat it.
+fn record(cx: &mut Cx<'_>, args: &Args<'_>, id_at: usize, id: Id, cut: &[Vec<u8>]) {
+    let Some(record) = cx.record() else { return };
+    let mut scratch = [0; ID_BYTES_MAX];
+    let id: &[u8] = id.write(&mut scratch);
+    let mut words: Vec<&[u8]> = Vec::with_capacity(args.len() + 3);
+    let mut at = 0;
+    while at < id_at {
+        let word = args.get(at);
+        at += 1;
+        if !cut.is_empty() && (word.eq_ignore_ascii_case(b"maxlen") || word.eq_ignore_ascii_case(b"minid")) && at > 2 {
+            // With its `~` and its operand.
+            at += 2;
+            words.extend(cut.iter().map(Vec::as_slice));
+        } else if !cut.is_empty() && word.eq_ignore_ascii_case(b"limit") && at > 2 {
+            at += 1;
+        } else {
+            words.push(word);
+            // The operands of IDMP and IDMPAUTO may be anything.
+            let operands = if at <= 2 {
+                0
+            } else {
+                usize::from(word.eq_ignore_ascii_case(b"idmpauto")) + 2 * usize::from(word.eq_ignore_ascii_case(b"idmp"))
+            };
+            words.extend(args.from(at).take(operands));
+            at += operands;
+        }
+    }
+    words.push(id);
+    words.extend(args.from(id_at + 1));
+    record.instead(words);
 }
 
 /// The stream to be added to, a new one if there is none and that is wanted.

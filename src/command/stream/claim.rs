@@ -1,5 +1,6 @@
 //! XCLAIM and XAUTOCLAIM: pending entries change hands, those that are named or those that have waited long enough.
 
+use super::group::Deliveries;
 use super::range::entry;
 use super::{group, ids};
 use crate::command::{Args, Classes, Cx, Fault};
@@ -82,8 +83,9 @@ pub(super) fn xclaim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     let wanted = Wanted::read(args, 5 + asked.len(), now)?;
     let delivered_ms = wanted.delivered_ms(now);
 
-    let mut changed = 0;
-    if wanted.last_id > group.last_id() {
+    let (mut changed, mut made) = (0, Deliveries::default());
+    let moved = wanted.last_id > group.last_id();
+    if moved {
         let entries_read = group.entries_read();
         group.set_progress(wanted.last_id, entries_read);
         changed += 1;
@@ -96,7 +98,10 @@ pub(super) fn xclaim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         let pending = group.get(id).copied();
         let Some(fields) = log.get(id) else {
             // Nothing is left to be delivered.
-            changed += u64::from(group.settle(id).is_some());
+            if let Some(before) = group.settle(id) {
+                changed += 1;
+                made.note(id, before);
+            }
             continue;
         };
         let deliveries = match pending {
@@ -108,7 +113,9 @@ pub(super) fn xclaim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         };
         let again = deliveries.saturating_add(1).min(DELIVERIES_MAX);
         let deliveries = wanted.retries.unwrap_or(if wanted.just_ids { deliveries } else { again });
-        group.put(id, Pending { delivered_ms, deliveries, owner: seat });
+        let pending = Pending { delivered_ms, deliveries, owner: seat };
+        group.put(id, pending);
+        made.note(id, pending);
         claimed(id, fields, wanted.just_ids, reply);
         told += 1;
     }
@@ -116,8 +123,19 @@ pub(super) fn xclaim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         group.active(seat, now);
     }
     reply.close(later, told);
+    let (last_id, entries_read) = (group.last_id(), group.entries_read());
     drop(group);
     drop(stream);
+    if let Some(record) = cx.record() {
+        record.nothing();
+        if is_new {
+            group::record_consumer(record, key, name, args.get(3));
+        }
+        made.record(record, key, name, args.get(3), last_id);
+        if moved {
+            group::record_progress(record, key, name, last_id, entries_read);
+        }
+    }
     cx.changed(changed + told as u64);
     group::told_joined(cx, key, is_new);
     Ok(())
@@ -155,7 +173,7 @@ pub(super) fn xautoclaim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
     let (seat, is_new) = group.join(args.get(3), now);
     group.seen(seat, now);
     // The cursor comes first in the reply and is known last: what is claimed is written aside.
-    let mut deleted = Vec::new();
+    let (mut deleted, mut made) = (Vec::new(), Deliveries::default());
     let (mut looks, mut told) = (count.saturating_mul(LOOKS_PER_CLAIM), 0);
     let mut next = group.next_pending(start);
     let mut body = Vec::new();
@@ -168,13 +186,16 @@ pub(super) fn xautoclaim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
         match log.get(id) {
             None => {
                 group.settle(id);
+                made.note(id, pending);
                 deleted.push(id);
                 count -= 1;
             }
             Some(_) if pending.owner != Seat::NOBODY && pending.idle(now) < min_idle => {}
             Some(fields) => {
                 let deliveries = if just_ids { pending.deliveries } else { pending.deliveries.saturating_add(1).min(DELIVERIES_MAX) };
-                group.put(id, Pending { delivered_ms: now, deliveries, owner: seat });
+                let pending = Pending { delivered_ms: now, deliveries, owner: seat };
+                group.put(id, pending);
+                made.note(id, pending);
                 claimed(id, fields, just_ids, &mut claims);
                 told += 1;
                 count -= 1;
@@ -191,8 +212,16 @@ pub(super) fn xautoclaim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
     reply.raw(&body);
     reply.array(deleted.len());
     deleted.iter().for_each(|id| ids::write(*id, reply));
+    let last_id = group.last_id();
     drop(group);
     drop(stream);
+    if let Some(record) = cx.record() {
+        record.nothing();
+        if is_new {
+            group::record_consumer(record, key, name, args.get(3));
+        }
+        made.record(record, key, name, args.get(3), last_id);
+    }
     cx.changed((told + deleted.len()) as u64);
     group::told_joined(cx, key, is_new);
     Ok(())

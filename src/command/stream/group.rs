@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use super::ids;
-use crate::command::{Args, Classes, Cx, Fault, answer};
+use crate::command::{Args, Classes, Cx, Fault, Record, answer, decimal};
 use crate::resp::Reply;
 use crate::store::Guard;
 use crate::store::Typed;
-use crate::store::types::group::Group;
-use crate::store::types::stream::{Id, Stream};
+use crate::store::types::group::{Group, Pending};
+use crate::store::types::stream::{ID_BYTES_MAX, Id, Stream};
 
 const NO_KEY: &str = "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM \
                       option to create an empty stream automatically.";
@@ -146,6 +146,56 @@ fn existing<'c>(cx: &'c mut Cx<'_>, key: &[u8]) -> Result<Guard<'c, Stream>, Fau
 /// Where a group begins to read: behind an id, or behind all there is.
 fn place(word: &[u8], top: Option<Id>) -> Result<Id, Fault> {
     if word == b"$" { Ok(top.unwrap_or(Id::MIN)) } else { ids::strict_id(word, 0) }
+}
+
+/// What the journal is told of deliveries: who has which entry now, since when, and how often it was delivered.
+#[derive(Default)]
+pub(super) struct Deliveries {
+    made: Vec<(Id, Pending)>,
+}
+
+impl Deliveries {
+    pub(super) fn note(&mut self, id: Id, pending: Pending) {
+        self.made.push((id, pending));
+    }
+
+    /// Records them, to be repeated by XCLAIM. `last_id` is how far the group has read.
+    pub(super) fn record(&self, record: &mut Record, key: &[u8], group: &[u8], consumer: &[u8], last_id: Id) {
+        let mut scratch = [0; ID_BYTES_MAX];
+        let last_id: &[u8] = last_id.write(&mut scratch);
+        for (id, pending) in &self.made {
+            let mut scratch = [0; ID_BYTES_MAX];
+            let (time, count) = (decimal(pending.delivered_ms), decimal(pending.deliveries));
+            record.instead([
+                b"XCLAIM".as_slice(),
+                key,
+                group,
+                consumer,
+                b"0",
+                id.write(&mut scratch),
+                b"TIME",
+                &time,
+                b"RETRYCOUNT",
+                &count,
+                b"FORCE",
+                b"JUSTID",
+                b"LASTID",
+                last_id,
+            ]);
+        }
+    }
+}
+
+/// Tells the journal that a group has a new consumer.
+pub(super) fn record_consumer(record: &mut Record, key: &[u8], group: &[u8], consumer: &[u8]) {
+    record.instead([b"XGROUP".as_slice(), b"CREATECONSUMER", key, group, consumer]);
+}
+
+/// Tells the journal how far a group has read.
+pub(super) fn record_progress(record: &mut Record, key: &[u8], group: &[u8], last_id: Id, entries_read: Option<u64>) {
+    let mut scratch = [0; ID_BYTES_MAX];
+    let read = entries_read.map_or_else(|| b"-1".to_vec(), decimal);
+    record.instead([b"XGROUP".as_slice(), b"SETID", key, group, last_id.write(&mut scratch), b"ENTRIESREAD", &read]);
 }
 
 pub(super) fn no_group(key: &[u8], group: &[u8]) -> Fault {

@@ -1,5 +1,6 @@
 //! XREAD and XREADGROUP: what is new in several streams, for anyone or for a consumer of a group.
 
+use super::group::Deliveries;
 use super::range::{contents, entry};
 use super::{group, ids};
 use crate::command::{Args, Cx, Fault};
@@ -262,6 +263,11 @@ pub(super) fn xreadgroup(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
         From::read(word, true)?;
     }
     let mut changed = 0;
+    let noted = cx.is_recorded();
+    if let Some(record) = cx.record() {
+        // What is delivered once more changes nothing that would be missed.
+        record.nothing();
+    }
     answer(&wanted, reply, |account| {
         let mut streams = 0;
         for (key, word) in wanted.streams(args) {
@@ -270,16 +276,11 @@ pub(super) fn xreadgroup(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
             let Some(mut group) = groups.edit(name) else { continue };
             let (seat, is_new) = group.join(consumer, now);
             group.seen(seat, now);
-            if account.full {
-                drop(group);
-                drop(stream);
-                group::told_joined(cx, key, is_new);
-                continue;
-            }
+            let mut delivery = Delivery { log, seat, now_ms: now, noted, made: Deliveries::default() };
+            let before = (group.last_id(), group.entries_read());
             let from = From::read(word, true)?;
-            let is_told = account.stream(key, matches!(from, From::After(_)), |account| {
-                let delivery = Delivery { log, seat, now_ms: now };
-                match from {
+            let is_told = !account.full
+                && account.stream(key, matches!(from, From::After(_)), |account| match from {
                     From::After(id) => delivery.again(&mut group, id, account.room(wanted.count), account),
                     _ => {
                         let claimed = delivery.claimed(&mut group, &wanted, account);
@@ -289,12 +290,21 @@ pub(super) fn xreadgroup(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
                         }
                         claimed + delivery.unread(&mut group, account.room(left), !wanted.no_ack, account)
                     }
-                }
-            });
+                });
             streams += usize::from(is_told);
             changed += u64::from(is_told);
+            let (made, after) = (delivery.made, (group.last_id(), group.entries_read()));
             drop(group);
             drop(stream);
+            if let Some(record) = cx.record() {
+                if is_new {
+                    group::record_consumer(record, key, name, consumer);
+                }
+                made.record(record, key, name, consumer, after.0);
+                if after != before {
+                    group::record_progress(record, key, name, after.0, after.1);
+                }
+            }
             group::told_joined(cx, key, is_new);
         }
         Ok(streams)
@@ -308,6 +318,9 @@ struct Delivery<'a> {
     log: &'a Log,
     seat: Seat,
     now_ms: u64,
+    /// Whether the journal is to know of them.
+    noted: bool,
+    made: Deliveries,
 }
 
 impl Delivery<'_> {
@@ -342,13 +355,15 @@ impl Delivery<'_> {
     }
 
     /// What others have held for too long, or given back. It is told with its idle time and the count of its deliveries so far.
-    fn claimed(&self, group: &mut Group, wanted: &Wanted<'_>, account: &mut Account<'_, '_>) -> usize {
+    fn claimed(&mut self, group: &mut Group, wanted: &Wanted<'_>, account: &mut Account<'_, '_>) -> usize {
         let latest = wanted.claim_idle.and_then(|idle| self.now_ms.checked_sub(idle));
         let Some(latest) = latest else { return 0 };
         let mut told = 0;
         for (id, pending) in group.idle_longest(latest, account.room(wanted.count)) {
             let Some(fields) = self.log.get(id) else {
                 group.settle(id);
+                // Claimed from the journal, it is settled likewise.
+                self.note(id, pending);
                 continue;
             };
             let is_told = account.tell(|reply| {
@@ -361,7 +376,8 @@ impl Delivery<'_> {
             if !is_told {
                 break;
             }
-            self.deliver(group, id, pending.deliveries);
+            let made = self.deliver(group, id, pending.deliveries);
+            self.note(id, made);
             group.active(self.seat, self.now_ms);
             told += 1;
         }
@@ -369,7 +385,7 @@ impl Delivery<'_> {
     }
 
     /// What no consumer of the group was delivered yet.
-    fn unread(&self, group: &mut Group, limit: usize, acknowledge: bool, account: &mut Account<'_, '_>) -> usize {
+    fn unread(&mut self, group: &mut Group, limit: usize, acknowledge: bool, account: &mut Account<'_, '_>) -> usize {
         let mut told = 0;
         let Some(start) = group.last_id().next().filter(|_| !account.full) else { return 0 };
         for (id, fields) in self.log.range(start, Id::MAX, false).take(limit) {
@@ -384,7 +400,8 @@ impl Delivery<'_> {
             group.set_progress(id, entries_read);
             if acknowledge {
                 // It may be pending for another, if somebody set the group back.
-                self.deliver(group, id, 0);
+                let made = self.deliver(group, id, 0);
+                self.note(id, made);
             }
             told += 1;
         }
@@ -394,8 +411,16 @@ impl Delivery<'_> {
         told
     }
 
-    fn deliver(&self, group: &mut Group, id: Id, deliveries: u64) {
+    fn deliver(&self, group: &mut Group, id: Id, deliveries: u64) -> Pending {
         let deliveries = deliveries.saturating_add(1).min(DELIVERIES_MAX);
-        group.put(id, Pending { delivered_ms: self.now_ms, deliveries, owner: self.seat });
+        let pending = Pending { delivered_ms: self.now_ms, deliveries, owner: self.seat };
+        group.put(id, pending);
+        pending
+    }
+
+    fn note(&mut self, id: Id, pending: Pending) {
+        if self.noted {
+            self.made.note(id, pending);
+        }
     }
 }

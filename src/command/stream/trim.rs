@@ -1,10 +1,10 @@
 //! XTRIM, and the options it shares with XADD: what to keep of a stream, exactly or in whole nodes, with a LIMIT.
 
 use super::{ids, references};
-use crate::command::{Args, Classes, Cx, Fault, Options, answer};
+use crate::command::{Args, Classes, Cx, Fault, Options, answer, decimal};
 use crate::resp::{Reply, number};
 use crate::store::types::Thresholds;
-use crate::store::types::stream::{Precision, References, Stream, Trim};
+use crate::store::types::stream::{ID_BYTES_MAX, Id, Precision, References, Stream, Trim};
 
 const TWO_STRATEGIES: &str = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
 const LIMIT_OF_NOTHING: &str = "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy";
@@ -41,6 +41,20 @@ impl Cut {
     pub(super) fn apply(self, stream: &mut Stream) -> usize {
         stream.trim_with(self.keep, self.precision, self.references)
     }
+
+    /// The words that cut a stream to what this one has just left of it. Empty if the words of the call do that, because they were exact.
+    pub(super) fn exactly(self, stream: &Stream) -> Vec<Vec<u8>> {
+        if matches!(self.precision, Precision::Exact) {
+            return Vec::new();
+        }
+        let (word, bound): (&[u8], _) = match self.keep {
+            Trim::MinId(_) if let Some((first, _)) = stream.range(Id::MIN, Id::MAX, false).next() => {
+                (b"MINID", first.write(&mut [0; ID_BYTES_MAX]).to_vec())
+            }
+            _ => (b"MAXLEN", decimal(stream.len() as u64)),
+        };
+        vec![word.to_vec(), b"=".to_vec(), bound]
+    }
 }
 
 pub(super) fn xtrim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
@@ -52,10 +66,16 @@ pub(super) fn xtrim(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
         }
     }
     let cut = trimming.settle(cx.thresholds(), true)?.ok_or(Fault::Because(NO_STRATEGY))?;
-    let trimmed = match cx.edit_as::<Stream>(args.key(1))? {
-        Some(mut stream) => cut.apply(&mut stream),
-        None => 0,
+    let (trimmed, done) = match cx.edit_as::<Stream>(args.key(1))? {
+        Some(mut stream) => {
+            let trimmed = cut.apply(&mut stream);
+            (trimmed, cut.exactly(&stream))
+        }
+        None => (0, Vec::new()),
     };
+    if let Some(record) = cx.record().filter(|_| !done.is_empty()) {
+        record.instead([b"XTRIM".as_slice(), args.key(1)].into_iter().chain(done.iter().map(Vec::as_slice)).collect::<Vec<_>>());
+    }
     if trimmed > 0 {
         cx.changed(trimmed as u64);
         cx.event(Classes::STREAM, "xtrim", args.key(1));

@@ -16,15 +16,18 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
             None => return Err(Fault::Because("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE")),
         },
     };
-    answer(passes && cx.delete(key), cx, reply)
+    answer(passes && cx.delete(key), key, cx, reply)
 }
 
 pub(super) fn delifeq(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let removed = Test::Equals(args.get(2)).passes_at(cx, args.key(1))? && cx.delete(args.key(1));
-    answer(removed, cx, reply)
+    answer(removed, args.key(1), cx, reply)
 }
 
-fn answer(removed: bool, cx: &mut Cx<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+fn answer(removed: bool, key: &[u8], cx: &mut Cx<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    if let Some(record) = cx.record().filter(|_| removed) {
+        record.instead([b"DEL".as_slice(), key]);
+    }
     cx.changed(u64::from(removed));
     reply.integer(i64::from(removed));
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::options::Lifetime;
 use super::{answer, answer_text};
-use crate::command::{Args, Classes, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault, decimal};
 use crate::resp::Reply;
 
 #[inline]
@@ -14,6 +14,9 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
 pub(super) fn getdel(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     answer(cx.read_text(args.key(1))?, reply);
     if cx.delete(args.key(1)) {
+        if let Some(record) = cx.record() {
+            record.instead([b"DEL".as_slice(), args.key(1)]);
+        }
         cx.changed(1);
     }
     Ok(())
@@ -36,6 +39,9 @@ pub(super) fn getex(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
         Lifetime::Unsaid | Lifetime::Keep => false,
         Lifetime::Persist => {
             let volatile = cx.write(key).is_some_and(|entry| entry.deadline().is_some());
+            if let Some(record) = cx.record().filter(|_| volatile) {
+                record.instead([b"PERSIST".as_slice(), key]);
+            }
             let persisted = volatile && cx.set_deadline(key, None);
             if persisted {
                 cx.event(Classes::GENERIC, "persist", key);
@@ -44,7 +50,14 @@ pub(super) fn getex(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
         }
         Lifetime::Until(measure, number) => {
             let deadline = measure.deadline(number, cx.now, "getex")?;
-            if deadline <= cx.now {
+            let passed = deadline <= cx.expiry;
+            if let Some(record) = cx.record() {
+                match passed {
+                    true => record.instead([b"DEL".as_slice(), key]),
+                    false => record.instead([b"PEXPIREAT".as_slice(), key, &decimal(deadline.0)]),
+                }
+            }
+            if passed {
                 cx.delete(key)
             } else {
                 cx.event(Classes::GENERIC, "expire", key);

@@ -1,9 +1,10 @@
 //! Counters: INCR, DECR, INCRBY, DECRBY on integers and INCRBYFLOAT on decimal fractions.
 
+use super::set::record_set;
 use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::Reply;
 use crate::resp::number::{FloatFault, add_long_double};
-use crate::store::Value;
+use crate::store::{Keep, Value};
 
 #[inline]
 pub(super) fn incr(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
@@ -65,6 +66,7 @@ pub(super) fn incrbyfloat(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_
             sum
         }
     };
+    record_set(cx, key, sum.as_bytes(), Keep::Keep);
     cx.changed(1);
     cx.event(Classes::STRING, "incrbyfloat", key);
     reply.bulk(sum.as_bytes());

@@ -3,10 +3,11 @@
 //! A sum out of bounds is not stored, and the answer says that nothing was added; with SATURATE the bound takes its place.
 
 use super::options::{Lifetime, Measure};
+use super::set::record_set;
 use crate::command::{Args, Classes, Cx, Fault};
 use crate::resp::number::LongDouble;
 use crate::resp::{Protocol, Reply, number};
-use crate::store::Value;
+use crate::store::{Keep, Value};
 use crate::time::UnixMillis;
 
 /// What the words of a call say.
@@ -141,6 +142,11 @@ fn deadline_of(lifetime: Lifetime<'_>, now: UnixMillis) -> Result<Deadline, Faul
 
 /// Stores the new number and settles the deadline; one that has passed removes the key.
 fn store(cx: &mut Cx<'_>, key: &[u8], number: Value, deadline: Deadline, only_first_deadline: bool) {
+    let text = match (&number, cx.is_recorded()) {
+        (Value::Text(text), true) => text.clone(),
+        (Value::Integer(number), true) => number.to_string().into_bytes(),
+        _ => Vec::new(),
+    };
     let name = if matches!(number, Value::Integer(_)) { "incrby" } else { "incrbyfloat" };
     let has_deadline = match cx.write(key) {
         Some(mut entry) => {
@@ -154,18 +160,23 @@ fn store(cx: &mut Cx<'_>, key: &[u8], number: Value, deadline: Deadline, only_fi
     };
     cx.event(Classes::STRING, name, key);
     match deadline {
-        Deadline::Left => {}
-        Deadline::At(_) if has_deadline && only_first_deadline => {}
-        Deadline::Cleared if !has_deadline => {}
+        Deadline::Left => record_set(cx, key, &text, Keep::Keep),
+        Deadline::At(_) if has_deadline && only_first_deadline => record_set(cx, key, &text, Keep::Keep),
+        Deadline::Cleared if !has_deadline => record_set(cx, key, &text, Keep::Clear),
         Deadline::Cleared => {
             cx.set_deadline(key, None);
+            record_set(cx, key, &text, Keep::Clear);
             cx.event(Classes::GENERIC, "persist", key);
         }
-        Deadline::At(deadline) if deadline <= cx.now => {
+        Deadline::At(deadline) if deadline <= cx.expiry => {
             cx.delete(key);
+            if let Some(record) = cx.record() {
+                record.instead([b"DEL".as_slice(), key]);
+            }
         }
         Deadline::At(deadline) => {
             cx.set_deadline(key, Some(deadline));
+            record_set(cx, key, &text, Keep::At(deadline));
             cx.event(Classes::GENERIC, "expire", key);
         }
     }

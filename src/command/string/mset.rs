@@ -2,6 +2,7 @@
 
 use super::options::{Condition, Lifetime};
 use super::set;
+use super::set::record_set;
 use crate::command::{Args, Cx, Fault};
 use crate::resp::{Reply, number};
 use crate::store::Keep;
@@ -59,6 +60,7 @@ pub(super) fn msetex(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     if holds {
         for (key, value) in args.pairs(2).take(count) {
             cx.set_text(key, value, keep);
+            record_set(cx, key, value, keep);
             cx.changed(1);
             set::tell(cx, key, keep);
         }

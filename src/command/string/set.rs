@@ -3,7 +3,7 @@
 use super::answer;
 use super::options::{Condition, Lifetime, Measure};
 use super::test::Test;
-use crate::command::{Args, Classes, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault, decimal};
 use crate::resp::Reply;
 use crate::store::Keep;
 
@@ -48,6 +48,9 @@ fn with_options(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Resu
     if holds {
         cx.set_text(key, value, keep);
         cx.changed(1);
+        if old || keep != Keep::Clear || matches!(condition, Condition::Text(_)) {
+            record_set(cx, key, value, keep);
+        }
         tell(cx, key, keep);
     }
     match (old, holds) {
@@ -88,6 +91,7 @@ pub(super) fn psetex(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
 fn set_until(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>, measure: Measure, command: &'static str) -> Result<(), Fault> {
     let deadline = measure.deadline(args.get(2), cx.now, command)?;
     cx.set_text(args.key(1), args.get(3), Keep::At(deadline));
+    record_set(cx, args.key(1), args.get(3), Keep::At(deadline));
     cx.changed(1);
     tell(cx, args.key(1), Keep::At(deadline));
     reply.ok();
@@ -97,7 +101,18 @@ fn set_until(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>, measure: M
 pub(super) fn getset(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     answer(cx.read_text(args.key(1))?, reply);
     cx.set_text(args.key(1), args.get(2), Keep::Clear);
+    record_set(cx, args.key(1), args.get(2), Keep::Clear);
     cx.changed(1);
     cx.event(Classes::STRING, "set", args.key(1));
     Ok(())
+}
+
+/// Tells the journal of a string that was written, whatever the words were.
+pub(super) fn record_set(cx: &mut Cx<'_>, key: &[u8], value: &[u8], keep: Keep) {
+    let Some(record) = cx.record() else { return };
+    match keep {
+        Keep::Clear => record.instead([b"SET".as_slice(), key, value]),
+        Keep::Keep => record.instead([b"SET".as_slice(), key, value, b"KEEPTTL"]),
+        Keep::At(deadline) => record.instead([b"SET".as_slice(), key, value, b"PXAT", &decimal(deadline.0)]),
+    }
 }

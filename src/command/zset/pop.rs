@@ -1,6 +1,6 @@
 //! Members of the lowest or highest scores leave: ZPOPMIN and ZPOPMAX from one set, ZMPOP from the first that there is.
 
-use crate::command::{Args, Classes, Cx, Fault};
+use crate::command::{Args, Classes, Cx, Fault, decimal};
 use crate::resp::{Protocol, Reply, number};
 use crate::store::types::SortedSet;
 use crate::store::types::zset::Score;
@@ -32,7 +32,7 @@ fn pop_of_one(cx: &mut Cx<'_>, args: &Args<'_>, end: End, reply: &mut Reply<'_>)
     // Pairs of their own only where many were asked for, and only in RESP3.
     let nested = counted && reply.protocol() == Protocol::Resp3;
     let begin = |popped, reply: &mut Reply<'_>| reply.array(if nested { popped } else { popped * 2 });
-    if !pop(cx, args.key(1), count, end, nested, begin, reply)? {
+    if pop(cx, args.key(1), count, end, nested, begin, reply)?.is_none() {
         reply.array(0);
     }
     Ok(())
@@ -65,7 +65,12 @@ pub(super) fn zmpop(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
             reply.bulk(key);
             reply.array(popped);
         };
-        if pop(cx, key, count.unwrap_or(1), end, true, begin, reply)? {
+        let count = count.unwrap_or(1);
+        if let Some(popped) = pop(cx, key, count, end, true, begin, reply)? {
+            if let Some(record) = cx.record() {
+                let command: &[u8] = if end == End::Lowest { b"ZPOPMIN" } else { b"ZPOPMAX" };
+                record.instead([command, key, &decimal(popped as u64)]);
+            }
             return Ok(());
         }
     }
@@ -73,7 +78,7 @@ pub(super) fn zmpop(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
     Ok(())
 }
 
-/// Takes up to `count` members out of a set and answers them behind what `begin` writes; false if there is no set.
+/// Takes up to `count` members out of a set and answers them behind what `begin` writes; nothing if there is no set. Says how many.
 fn pop(
     cx: &mut Cx<'_>,
     key: &[u8],
@@ -82,8 +87,8 @@ fn pop(
     nested: bool,
     begin: impl FnOnce(usize, &mut Reply<'_>),
     reply: &mut Reply<'_>,
-) -> Result<bool, Fault> {
-    let Some(mut set) = cx.edit_as::<SortedSet>(key)? else { return Ok(false) };
+) -> Result<Option<usize>, Fault> {
+    let Some(mut set) = cx.edit_as::<SortedSet>(key)? else { return Ok(None) };
     let popped = count.min(set.len());
     begin(popped, reply);
     let mut tell = |member: &[u8], score: Score| {
@@ -111,5 +116,5 @@ fn pop(
         cx.delete(key); // by way of the reclaimer, if it was large
     }
     cx.changed(popped as u64);
-    Ok(true)
+    Ok(Some(popped))
 }

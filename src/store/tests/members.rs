@@ -177,14 +177,14 @@ proptest! {
                     if database.find(hash, &[key]).is_some_and(|entry| entry.is_due(UnixMillis(now))) {
                         database.remove(hash, &[key]);
                     } else {
-                        database.drop_due_members(hash, &[key], UnixMillis(now));
+                        database.drop_due_members(hash, &[key], UnixMillis(now), &mut |_, _| {});
                         let earliest = database.find(hash, &[key]).and_then(Entry::member_deadline);
                         prop_assert!(earliest.is_none_or(|earliest| earliest >= UnixMillis(now)));
                     }
                 }
                 Deed::Sweep(now, budget) => {
                     let database = keyspace.database_mut(0);
-                    let swept = database.sweep(UnixMillis(now), budget, &mut |_, _, _| {});
+                    let swept = database.sweep(UnixMillis(now), budget, &mut |_, _, _| {}, &mut |_, _| {});
                     prop_assert!(swept.all() <= budget);
                     if swept.all() < budget {
                         prop_assert!(database.next_deadline().is_none_or(|next| next >= UnixMillis(now)));

@@ -280,12 +280,13 @@ pub trait Perishable: Typed {
         self.mortals().is_some_and(|mortals| mortals.last().is_some_and(|last| last < now) && mortals.len() == self.members())
     }
 
-    /// Removes members whose deadline has passed, at most `budget` of them. Returns how many; fewer than the budget means that no
-    /// more are due.
-    fn remove_due(&mut self, now: UnixMillis, budget: usize) -> usize {
+    /// Removes members whose deadline has passed, at most `budget` of them, and shows `lost` each. Returns how many; fewer than
+    /// the budget means that no more are due.
+    fn remove_due(&mut self, now: UnixMillis, budget: usize, lost: &mut dyn FnMut(&[u8])) -> usize {
         // Out of the collection meanwhile, so that each removal there does not look for a deadline that is gone already.
         let Some(mut mortals) = self.mortals_mut().map(mem::take) else { return 0 };
         let removed = mortals.pop_all_due(now, budget, |member| {
+            lost(member);
             self.drop_member(member);
         });
         if let Some(place) = self.mortals_mut() {

@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncCommands, Client, RedisResult, Value};
+use redis::{AsyncCommands, Client, Commands, RedisResult, Value};
 
 use crate::daemon::Daemon;
 use crate::reply::Reply;
@@ -280,6 +280,72 @@ fn with_library(query: &str, maps_are_maps: bool) {
         crowd(connection).await
     });
     done.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// The library's blocking half: numbers added under WATCH from several threads, messages, iterators, streams.
+fn with_blocking_library(query: &str) {
+    let daemon = Daemon::start(&["--shards", "4"]);
+    let client = Client::open(format!("redis://127.0.0.1:{}/{query}", daemon.port())).expect("a sound address");
+    let add = |client: &Client| -> RedisResult<()> {
+        let mut connection = client.get_connection()?;
+        for _ in 0..25 {
+            // Two keys, so that the watch spans shards.
+            let _: (i64, i64) = redis::transaction(&mut connection, &["sum", "count"], |connection, pipeline| {
+                let sum: Option<i64> = connection.get("sum")?;
+                pipeline.set("sum", sum.unwrap_or(0) + 2).ignore().incr("count", 1).get("sum").query(connection)
+            })?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let adders: Vec<_> = (0..4).map(|_| scope.spawn(|| add(&client))).collect();
+        for adder in adders {
+            adder.join().expect("the thread does not panic").unwrap_or_else(|error| panic!("{error}"));
+        }
+    });
+    let done = || -> RedisResult<()> {
+        let mut connection = client.get_connection()?;
+        assert_eq!(connection.mget::<_, Vec<i64>>(&["sum", "count"])?, [200, 100]);
+        let mut listener = client.get_connection()?;
+        listener.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let mut listening = listener.as_pubsub();
+        listening.subscribe("news")?;
+        listening.psubscribe("n*")?;
+        assert_eq!(connection.publish::<_, _, i64>("news", "hello")?, 2);
+        for pattern in [None, Some("n*")] {
+            let message = listening.get_message()?;
+            let told = (message.get_channel_name(), message.get_payload::<String>()?);
+            assert_eq!(told, ("news", "hello".to_owned()));
+            assert_eq!(message.from_pattern().then(|| message.get_pattern::<String>()).transpose()?.as_deref(), pattern);
+        }
+        drop(listening);
+        let mut pipeline = redis::pipe();
+        for number in 0..1000 {
+            pipeline.set(format!("p:{number}"), number).ignore();
+        }
+        pipeline.exec(&mut connection)?;
+        let found: std::collections::HashSet<String> = connection.scan_match("p:*")?.collect::<RedisResult<_>>()?;
+        assert_eq!(found.len(), 1000);
+        for number in 1..=3 {
+            let _: String = redis::cmd("XADD").arg("s").arg(format!("{number}-0")).arg("n").arg(number).query(&mut connection)?;
+        }
+        let _: () = redis::cmd("XGROUP").arg(&["CREATE", "s", "g", "0"]).query(&mut connection)?;
+        let read = redis::cmd("XREADGROUP").arg(&["GROUP", "g", "c", "COUNT", "2", "STREAMS", "s", ">"]).query::<Value>(&mut connection)?;
+        assert!(format!("{read:?}").contains("2-0"), "{read:?}");
+        assert_eq!(redis::cmd("XACK").arg(&["s", "g", "1-0", "2-0"]).query::<i64>(&mut connection)?, 2);
+        Ok(())
+    };
+    done().unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn the_blocking_half_of_redis_rs_works_with_us_in_resp2() {
+    with_blocking_library("");
+}
+
+#[test]
+fn the_blocking_half_of_redis_rs_works_with_us_in_resp3() {
+    with_blocking_library("?protocol=resp3");
 }
 
 #[test]

@@ -193,7 +193,7 @@ impl InProcess {
         let Some((entry, row)) = find(&self.registry, args.get(0), args.get(1)) else { return false };
         let protocol = if self.resp3 { Protocol::Resp3 } else { Protocol::Resp2 };
         if entry.spec.arity.admits(args.len()) {
-            let manner = Manner { database: self.database, protocol, touches: true, block: 0 };
+            let manner = Manner { database: self.database, protocol, touches: true, caches: false, block: 0 };
             let shards = u32::try_from(self.shards.len()).unwrap_or(u32::MAX);
             self.round.push(row, entry.id, manner, args, shards, &self.spare, false);
         } else {

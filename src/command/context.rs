@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::command::{Classes, Effects, Fault, Limits, Reach, Record};
+use crate::command::{Args, Classes, Effects, Fault, Flags, Limits, Outdated, Reach, Record, Row, What, keys_of};
 use crate::store::types::Thresholds;
-use crate::store::{Database, Due, Entry, EntryMut, Guard, Keep, Keyspace, Kind, Stamp, Text, Typed, Value, Watch};
+use crate::store::{Database, Due, Entry, EntryMut, Guard, Keep, Keyspace, Kind, Reader, Stamp, Text, Typed, Value, Watch};
 use crate::time::UnixMillis;
 
 /// The context of one call. Everything a command may look at besides its words is here, so that the same command runs in a
@@ -30,12 +30,15 @@ pub(crate) struct Cx<'a> {
     touched: Vec<(usize, Box<[u8]>)>,
     /// Of the client whose batch this is, while it registers its watch.
     watch: Option<Arc<Watch>>,
+    /// The client whose batch this is, if it caches what it reads.
+    reader: Option<Arc<Reader>>,
 }
 
 impl<'a> Cx<'a> {
     pub(crate) fn new(reach: Reach<'a>, limits: &'a Limits, effects: &'a mut Effects, seed: &'a mut u64, now: UnixMillis) -> Cx<'a> {
         let events = limits.events;
-        Cx { now, expiry: now, limits, effects, database: 0, touches: true, events, reach, seed, touched: Vec::new(), watch: None }
+        let touched = Vec::new();
+        Cx { now, expiry: now, limits, effects, database: 0, touches: true, events, reach, seed, touched, watch: None, reader: None }
     }
 
     /// Asks the processor for the line of the table where this key is looked up first. Returns the key's hash.
@@ -453,6 +456,59 @@ impl<'a> Cx<'a> {
     #[inline]
     pub(super) fn has_touched(&self) -> bool {
         !self.touched.is_empty()
+    }
+
+    // Cached keys -------------------------------------------------------------------------------------------------------------
+
+    /// The calls that follow are those of a client that caches what it reads.
+    pub(crate) fn read_by(&mut self, reader: Arc<Reader>) {
+        self.reader = Some(reader);
+    }
+
+    /// Remembers that the client at hand keeps the keys of a call that reads, now that it has been run. As in Redis these are the keys that its
+    /// words name, found or not.
+    #[cold]
+    pub(crate) fn remember(&mut self, row: &Row, args: &Args<'_>) {
+        let Some(reader) = self.reader.clone().filter(|_| row.spec.flags.has(Flags::READONLY)) else { return };
+        let mut places = Vec::new();
+        // Who cannot say which keys it has named has read none.
+        if keys_of(&row.spec, args, |at, _| places.push(at)).is_err() {
+            return;
+        }
+        for at in places {
+            let mut seed = self.random();
+            let pick = || {
+                seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+                seed >> 16
+            };
+            let key = args.key(at);
+            self.reach.of(key).interests_mut().note_read(key, &reader, pick);
+        }
+    }
+
+    /// Takes down what those who keep keys are to be told of the calls so far.
+    #[inline]
+    pub(crate) fn collect_outdated(&mut self) {
+        for keyspace in self.reach.every() {
+            if keyspace.interests().has_stale() {
+                self.effects.outdate(self.reader.as_ref().map(|reader| reader.client), keyspace.interests_mut().take_stale());
+            }
+        }
+    }
+
+    /// Databases were emptied or exchanged: nobody may rely on anything that was read before.
+    pub(crate) fn outdate_all(&mut self) {
+        self.collect_outdated();
+        let mut is_told = false;
+        for keyspace in self.reach.every() {
+            keyspace.interests_mut().forget_read();
+            // Every slice is told to do it, and one of them says so.
+            is_told |= keyspace.part().index == 0;
+        }
+        if is_told && self.limits.is_tracked {
+            let by = self.reader.as_ref().map(|reader| reader.client);
+            self.effects.outdated.push(Outdated { by, what: What::All });
+        }
     }
 
     /// What every change of a key begins with.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::{Classes, Event, Fault, Record};
-use crate::store::{Due, Kind, Value};
+use crate::command::{Classes, Event, Fault, Outdated, Record, What};
+use crate::store::{Due, Kind, Stale, Value};
 
 /// The effects of the calls of one batch or unit. The shard folds them into its tally; a borrower returns them with the loan.
 #[derive(Debug, Default)]
@@ -22,10 +22,19 @@ pub(crate) struct Effects {
     pub(crate) errors: BTreeMap<Box<str>, u64>,
     /// What is told of the changes, in their order.
     pub(crate) events: Vec<Event>,
+    /// What those who cache keys are to be told, in the order of the changes.
+    pub(crate) outdated: Vec<Outdated>,
     /// Values whose freeing would hold up other keys; the reclaimer takes them.
     pub(crate) discarded: Vec<Discard>,
     /// What the journal is told, while it is on.
     pub(crate) record: Record,
+}
+
+/// What others are told of a batch or a unit.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    pub(crate) events: Vec<Event>,
+    pub(crate) outdated: Vec<Outdated>,
 }
 
 /// Something large that nobody can reach any more.
@@ -75,6 +84,23 @@ impl Effects {
         }
     }
 
+    /// Keys that somebody keeps were changed by calls of this client, or by nobody's.
+    #[cold]
+    pub(crate) fn outdate(&mut self, by: Option<u64>, stale: Vec<Stale>) {
+        self.outdated.extend(stale.into_iter().map(|stale| Outdated { by, what: What::Key(stale) }));
+    }
+
+    /// Whether others are to be told of anything.
+    #[inline]
+    pub(crate) fn has_news(&self) -> bool {
+        !self.events.is_empty() || !self.outdated.is_empty()
+    }
+
+    /// What they are to be told, to be posted.
+    pub(crate) fn take_news(&mut self) -> News {
+        News { events: std::mem::take(&mut self.events), outdated: std::mem::take(&mut self.outdated) }
+    }
+
     /// Gets rid of a value: here if that is quick, else by the reclaimer.
     pub(crate) fn discard(&mut self, value: Value) {
         if value.is_heavy() {
@@ -100,6 +126,7 @@ impl Effects {
             *self.errors.entry(code).or_default() += count;
         }
         self.events.extend(other.events);
+        self.outdated.extend(other.outdated);
         self.discarded.extend(other.discarded);
         debug_assert!(other.record.is_empty(), "who lends keyspaces tells the journal before they go home");
     }

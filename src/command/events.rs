@@ -1,5 +1,7 @@
 //! Events of keys: what notify-keyspace-events lets be told of a change. A command names what it did with `Cx::event`, in Redis's words and order.
 
+use crate::command::{Outdated, Receipt};
+
 /// Classes of events, and the channels on which they are told: a set of letters of notify-keyspace-events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Classes(u16);
@@ -96,6 +98,10 @@ impl Event {
 #[derive(Debug)]
 pub(crate) struct Lot {
     pub(crate) events: Vec<Event>,
+    /// What those who cache keys are told.
+    pub(crate) outdated: Vec<Outdated>,
+    /// Let go when they have been told.
+    pub(crate) receipt: Option<Receipt>,
     /// What it took of the room that there is for lots, to be given back when they have been told.
     pub(crate) weight: usize,
 }

@@ -16,6 +16,7 @@ mod hyperloglog;
 mod keys;
 mod list;
 mod members;
+mod outdated;
 mod reach;
 mod record;
 mod set;
@@ -28,16 +29,17 @@ mod zset;
 
 pub(crate) use args::{Args, Options};
 pub(crate) use context::{Cx, Gone};
-pub(crate) use effects::{Discard, Effects};
+pub(crate) use effects::{Discard, Effects, News};
 pub(crate) use events::{Classes, Event, Lot};
 pub(crate) use fault::Fault;
 pub(crate) use keys::WATCH;
+pub(crate) use outdated::{Outdated, Receipt, What};
 pub(crate) use reach::{Limits, Reach};
 pub(crate) use record::{Piece, Record, decimal, encode};
 pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec, Row, Run, Secret, Spec, Spread, keys_of};
 
-pub(crate) use crate::store::Watch;
 pub(crate) use crate::store::types::Thresholds;
+pub(crate) use crate::store::{Prefixes, Reader, Watch};
 
 use crate::resp::Reply;
 

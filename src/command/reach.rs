@@ -1,9 +1,11 @@
 //! The keyspaces a call may touch: one, or several by slot. The command asks for a key and never learns which.
 
+use std::sync::Arc;
+
 use crate::command::Classes;
 use crate::slot;
-use crate::store::Keyspace;
 use crate::store::types::Thresholds;
+use crate::store::{Keyspace, Prefixes};
 
 /// Settings that commands need, as plain numbers; a change of settings hands every shard a new value.
 #[derive(Clone, Debug)]
@@ -26,6 +28,12 @@ pub(crate) struct Limits {
     pub(crate) expire_effort: u32,
     /// notify-keyspace-events: of what changes events are told.
     pub(crate) events: Classes,
+    /// tracking-table-max-keys: how many keys all shards together remember for those who have read them. 0: any number.
+    pub(crate) cached_keys_max: u64,
+    /// Keys with these prefixes are told of when they change, whether anybody has read them or not.
+    pub(crate) prefixes: Arc<Prefixes>,
+    /// Whether anybody keeps what he has read.
+    pub(crate) is_tracked: bool,
 }
 
 impl Default for Limits {
@@ -40,6 +48,9 @@ impl Default for Limits {
             active_expire: true,
             expire_effort: 1,
             events: Classes::NONE,
+            cached_keys_max: 1_000_000,
+            prefixes: Arc::default(),
+            is_tracked: false,
         }
     }
 }

@@ -12,6 +12,9 @@ pub(crate) struct Tally {
     pub(crate) expired: u64,
     /// Members removed because their own deadline had passed.
     pub(crate) expired_members: u64,
+    /// Keys that clients keep after they have read them, and how many do, key by key.
+    pub(crate) cached_keys: u64,
+    pub(crate) cached_items: u64,
     /// By database number.
     pub(crate) databases: Vec<DatabaseTally>,
     /// By the row's number in the registry.
@@ -109,6 +112,8 @@ impl Tally {
         self.misses += other.misses;
         self.expired += other.expired;
         self.expired_members += other.expired_members;
+        self.cached_keys += other.cached_keys;
+        self.cached_items += other.cached_items;
         self.databases.resize(self.databases.len().max(other.databases.len()), DatabaseTally::default());
         for (sum, more) in self.databases.iter_mut().zip(&other.databases) {
             let volatile = sum.volatile + more.volatile;

@@ -11,10 +11,10 @@ use tokio::sync::mpsc::{self, Permit};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-use crate::command::Lot;
+use crate::command::{Lot, Outdated, Prefixes, Receipt};
 use crate::pubsub::desk::Item;
 use crate::pubsub::events::letters;
-use crate::pubsub::{Events, Letter, ListenerId, Name, Registry, Space};
+use crate::pubsub::{Events, Letter, ListenerId, Manner, Name, Registry, Space};
 
 /// Requests that wait for the broker. Each session has at most one there, so that more only wait in their sessions.
 const REQUESTS_MAX: usize = 1024;
@@ -50,11 +50,18 @@ enum Request {
     Publish { letters: Vec<Letter>, behind: Option<u32>, answer: oneshot::Sender<Vec<usize>> },
     /// Enter or strike off a listener. `done` is fired by the listener's desk, behind all messages sent before.
     Change { listener: ListenerId, change: Change, space: Space, names: Vec<Name>, done: oneshot::Sender<()> },
+    /// A client caches keys and wants to be told when they change: from now on in this manner, or not any more. `done` as above.
+    Track { client: ListenerId, manner: Option<Manner>, prefixes: Vec<Name>, done: Option<oneshot::Sender<()>> },
+    /// Tell a client that who was to be told in its place is gone.
+    Broken { client: ListenerId, target: u64 },
     /// A listener is gone.
     Left { listener: ListenerId, space: Space, names: Vec<Name> },
     /// Look something up.
     Look(Look),
 }
+
+/// Lets every shard know which prefixes of keys somebody wants to hear of, and whether anybody caches keys at all.
+pub(crate) type Announce = Box<dyn Fn(Prefixes, bool)>;
 
 type Look = Box<dyn FnOnce(&Registry) + Send>;
 
@@ -101,6 +108,16 @@ impl Broker {
         }
     }
 
+    /// Tells that a client is gone that cached keys.
+    pub(crate) async fn forget(&self, client: ListenerId) {
+        let _ = self.requests.send(Request::Track { client, manner: None, prefixes: Vec::new(), done: None }).await;
+    }
+
+    /// Lets a client know that who was to be told in its place is gone.
+    pub(crate) async fn redirect_broken(&self, client: ListenerId, target: u64) {
+        let _ = self.requests.send(Request::Broken { client, target }).await;
+    }
+
     /// Looks at the registry, between two messages.
     pub(crate) async fn look<T: Send + 'static>(&self, look: impl FnOnce(&Registry) -> T + Send + 'static) -> Option<T> {
         let (answer, seen) = oneshot::channel();
@@ -121,6 +138,16 @@ impl Place<'_> {
     }
 }
 
+impl Place<'_> {
+    /// A client wants to be told of keys that it caches, in this manner and with these prefixes besides those it has; or no more. Answers as
+    /// [`Place::change`] does; by then shards know of the prefixes.
+    pub(crate) fn track(self, client: ListenerId, manner: Option<Manner>, prefixes: Vec<Name>) -> oneshot::Receiver<()> {
+        let (done, known) = oneshot::channel();
+        self.0.send(Request::Track { client, manner, prefixes, done: Some(done) });
+        known
+    }
+}
+
 /// What the broker's task receives.
 pub(crate) struct Requests {
     receiver: mpsc::Receiver<Request>,
@@ -128,10 +155,16 @@ pub(crate) struct Requests {
 }
 
 /// The task. `desks`: by worker.
-pub(crate) async fn run(mut registry: Registry, mut requests: Requests, mut events: Events, desks: Box<[mpsc::Sender<Vec<Item>>]>) {
+pub(crate) async fn run(
+    mut registry: Registry,
+    mut requests: Requests,
+    mut events: Events,
+    desks: Box<[mpsc::Sender<Vec<Item>>]>,
+    announce: Announce,
+) {
     let mut taken = Vec::with_capacity(REQUESTS_AT_ONCE);
     let parcels = desks.iter().map(|_| Vec::new()).collect();
-    let mut round = Round { parcels, answers: Vec::new(), looks: 0, channel: Vec::new() };
+    let mut round = Round { parcels, answers: Vec::new(), looks: 0, channel: Vec::new(), announce };
     loop {
         tokio::select! {
             biased;
@@ -169,6 +202,7 @@ struct Round {
     looks: usize,
     /// For the name of a channel.
     channel: Vec<u8>,
+    announce: Announce,
 }
 
 impl Round {
@@ -202,7 +236,26 @@ impl Round {
                 yield_now().await;
             }
         }
+        self.invalidate(registry, &lot.outdated, lot.receipt);
         events.done(lot.weight);
+    }
+
+    /// Tells those who cache keys which have changed.
+    fn invalidate(&mut self, registry: &Registry, outdated: &[Outdated], receipt: Option<Receipt>) {
+        if outdated.is_empty() {
+            return;
+        }
+        let (parcels, mut workers, mut looks) = (&mut self.parcels, 0u64, 0);
+        registry.trackers.tell(outdated, |worker, item| {
+            parcels[worker as usize].push(item);
+            workers |= 1 << worker;
+            looks += 1;
+        });
+        self.looks += looks + outdated.len();
+        // Each desk that has something of it lets go when it has dealt that out.
+        for (_, parcel) in parcels.iter_mut().enumerate().filter(|(worker, _)| workers & (1 << worker) != 0) {
+            parcel.extend(receipt.clone().map(Item::Told));
+        }
     }
 
     fn take_up(&mut self, registry: &mut Registry, request: Request) {
@@ -228,6 +281,22 @@ impl Round {
                 }
                 self.parcels[listener.worker as usize].push(Item::Known(done));
             }
+            Request::Track { client, manner, prefixes, done } => {
+                let trackers = &mut registry.trackers;
+                let before = trackers.counts();
+                match manner {
+                    Some(manner) => trackers.track(client, manner, prefixes),
+                    None => trackers.forget(client.client),
+                }
+                let (clients, prefixes) = trackers.counts();
+                if prefixes != before.1 || (clients > 0) != (before.0 > 0) {
+                    (self.announce)(Prefixes::new(trackers.prefixes()), clients > 0);
+                }
+                if let Some(done) = done {
+                    self.parcels[client.worker as usize].push(Item::Known(done));
+                }
+            }
+            Request::Broken { client, target } => self.parcels[client.worker as usize].push(Item::Broken { client: client.client, target }),
             Request::Left { listener, space, names } => names.iter().for_each(|name| registry.leave(space, name, listener)),
             Request::Look(look) => look(registry),
         }

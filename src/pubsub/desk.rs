@@ -3,7 +3,7 @@
 //! It wakes a few at a time, and between them lets the worker look at its sockets: while a hundred subscribers are written to, the next messages
 //! come in, and those who have not had their turn get several with one write. A publisher's reply does not wait behind a hundred writes either.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,16 +12,26 @@ use ahash::RandomState;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::yield_now;
 
+use crate::command::Receipt;
 use crate::pubsub::broker::PARCELS_MAX;
 use crate::pubsub::outbox::{Put, Shared};
 use crate::pubsub::push::Push;
-use crate::pubsub::{Broker, Limits, Listener, Name, Space};
+use crate::pubsub::{Broker, Limits, Listener, ListenerId, Name, Space};
+use crate::resp::Protocol;
 
 /// What a parcel holds.
 #[derive(Debug)]
 pub(crate) enum Item {
     /// For these clients of this worker.
     Push { push: Arc<Push>, clients: Arc<Vec<u64>> },
+    /// These clients of this worker cache what has changed.
+    Stale { push: Arc<Push>, clients: Vec<u64> },
+    /// So does `origin`, who wants this client of this worker to be told of it.
+    Redirected { push: Arc<Push>, target: u64, origin: ListenerId },
+    /// This client of this worker has named one to be told in its place who is gone.
+    Broken { client: u64, target: u64 },
+    /// Everybody here has what came before: it is let go.
+    Told(#[allow(dead_code, reason = "held only to be dropped")] Receipt),
     /// A change is known; all before it has been dealt out.
     Known(oneshot::Sender<()>),
     /// The same for a publisher who listens himself.
@@ -42,8 +52,14 @@ pub(crate) struct Desk {
     due: RefCell<VecDeque<Rc<Listener>>>,
     /// Those that are gone and of whom the broker has not been told: at most as many as there were clients.
     gone: RefCell<Vec<Rc<Listener>>>,
+    /// Clients that are to hear that who should be told in their place is gone, and who that is.
+    broken: RefCell<Vec<(ListenerId, u64)>>,
+    /// Somebody left, or is to hear that somebody has.
     somebody_left: Notify,
 }
+
+/// Clients that are to hear so at one time. Who misses it hears it the next time something of his changes.
+const BROKEN_MAX: usize = 1000;
 
 impl Desk {
     pub(crate) fn new(seeds: [u64; 4]) -> Desk {
@@ -52,6 +68,7 @@ impl Desk {
             listeners: RefCell::new(HashMap::with_hasher(RandomState::with_seeds(a, b, c, d))),
             due: RefCell::default(),
             gone: RefCell::default(),
+            broken: RefCell::default(),
             somebody_left: Notify::new(),
         }
     }
@@ -72,6 +89,10 @@ impl Desk {
         self.gone.borrow_mut().pop()
     }
 
+    fn next_broken(&self) -> Option<(ListenerId, u64)> {
+        self.broken.borrow_mut().pop()
+    }
+
     /// Disconnects those who have been above the soft limit for too long. To be asked once in a while: whom nobody sends anything is not looked at
     /// otherwise.
     pub(crate) fn keep_house(&self, limits: &Limits) {
@@ -86,6 +107,31 @@ impl Desk {
                 self.put(&Rc::new(push), &clients, limits);
                 return clients.len();
             }
+            Item::Stale { push, clients } => {
+                let (push, message) = (Rc::new(push), OnceCell::new());
+                let listeners = self.listeners.borrow();
+                let told = clients.iter().filter_map(|client| listeners.get(client));
+                // It may have turned it off while this was on its way. In RESP2 it can be told nothing on its own connection.
+                for listener in told.filter(|listener| listener.tracking().is_some() && listener.speaks() == Protocol::Resp3) {
+                    self.note(listener, listener.put_stale(&push, &message, limits));
+                }
+                return clients.len();
+            }
+            Item::Redirected { push, target, origin } => {
+                let listeners = self.listeners.borrow();
+                match listeners.get(&target) {
+                    Some(listener) => self.note(listener, listener.put_stale(&Rc::new(push), &OnceCell::new(), limits)),
+                    None => self.miss(origin, target),
+                }
+                return 1;
+            }
+            Item::Broken { client, target } => {
+                if let Some(listener) = self.listeners.borrow().get(&client) {
+                    self.note(listener, listener.put_broken(target, limits));
+                }
+                return 1;
+            }
+            Item::Told(receipt) => drop(receipt),
             // Whoever asked may be gone.
             Item::Known(done) => drop(done.send(())),
             Item::Counts(answer, counts) => drop(answer.send(counts)),
@@ -94,16 +140,30 @@ impl Desk {
     }
 
     fn put(&self, push: &Shared, clients: &[u64], limits: &Limits) {
-        let (listeners, mut due) = (self.listeners.borrow(), self.due.borrow_mut());
+        let listeners = self.listeners.borrow();
         for listener in clients.iter().filter_map(|client| listeners.get(client)) {
-            match listener.put(push, limits) {
-                Put::Kept if listener.is_due.get() => {}
-                Put::Kept => {
-                    listener.is_due.set(true);
-                    due.push_back(listener.clone());
-                }
-                Put::Over => end(listener),
+            self.note(listener, Some(listener.put(push, limits)));
+        }
+    }
+
+    /// Something was put into an outbox, or was not.
+    fn note(&self, listener: &Rc<Listener>, put: Option<Put>) {
+        match put {
+            Some(Put::Kept) if !listener.is_due.get() => {
+                listener.is_due.set(true);
+                self.due.borrow_mut().push_back(listener.clone());
             }
+            Some(Put::Over) => end(listener),
+            Some(Put::Kept) | None => {}
+        }
+    }
+
+    /// Who was to be told is gone: the one in whose place it was hears so from [`see_off`], since this must not wait.
+    fn miss(&self, origin: ListenerId, target: u64) {
+        let mut broken = self.broken.borrow_mut();
+        if broken.len() < BROKEN_MAX {
+            broken.push((origin, target));
+            self.somebody_left.notify_one();
         }
     }
 
@@ -164,6 +224,12 @@ pub(crate) async fn see_off(desk: Rc<Desk>, broker: Broker) {
             if !names.is_empty() {
                 broker.left(listener.id, names).await;
             }
+            if listener.tracking().is_some() {
+                broker.forget(listener.id).await;
+            }
+        }
+        while let Some((origin, target)) = desk.next_broken() {
+            broker.redirect_broken(origin, target).await;
         }
     }
 }

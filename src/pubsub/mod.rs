@@ -14,13 +14,15 @@ mod events;
 mod outbox;
 mod push;
 mod registry;
+mod trackers;
 
 pub(crate) use broker::Broker;
 pub(crate) use desk::Desk;
 pub(crate) use events::Events;
-pub(crate) use outbox::{Limit, Limits, Listener, Taken};
+pub(crate) use outbox::{Choice, Limit, Limits, Listener, Taken, Tracking};
 pub(crate) use push::Letter;
 pub(crate) use registry::{ListenerId, Registry, Space};
+pub(crate) use trackers::{Manner, Trackers};
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 //! The outbox holds references to pushes that are shared, and is bounded in bytes as if it held them: what is not read costs the reader his
 //! connection before it costs others their memory.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -63,6 +63,32 @@ pub(crate) struct Listener {
     pub(super) is_due: Cell<bool>,
     /// It was disconnected: it gets nothing more.
     is_over: Cell<bool>,
+    /// CLIENT TRACKING, while it is on.
+    tracking: RefCell<Option<Tracking>>,
+}
+
+/// What a client that caches keys has asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tracking {
+    /// Of every change to keys with these prefixes, instead of those that it has read. Never empty if it is there.
+    pub(crate) prefixes: Option<BTreeSet<Name>>,
+    pub(crate) choice: Choice,
+    pub(crate) no_loop: bool,
+    /// Who is told in its place.
+    pub(crate) redirect: Option<ListenerId>,
+    /// That one was gone when it was to be told.
+    pub(crate) is_broken: bool,
+}
+
+/// Of which calls the keys are remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Choice {
+    #[default]
+    All,
+    /// Of those behind CLIENT CACHING YES.
+    OptIn,
+    /// Of those that are not behind CLIENT CACHING NO.
+    OptOut,
 }
 
 /// What came of putting a push into an outbox.
@@ -107,7 +133,40 @@ impl Listener {
             waker: RefCell::default(),
             is_due: Cell::new(false),
             is_over: Cell::new(false),
+            tracking: RefCell::default(),
         }
+    }
+
+    /// What it has asked for about keys that it caches.
+    pub(crate) fn tracking(&self) -> Ref<'_, Option<Tracking>> {
+        self.tracking.borrow()
+    }
+
+    /// As the broker has been told, or is about to be.
+    pub(crate) fn track(&self, tracking: Option<Tracking>) {
+        self.tracking.replace(tracking);
+    }
+
+    /// How it can be told that keys have changed: directly, in `push`, or as a message if it listens to any.
+    pub(super) fn put_stale(&self, push: &Shared, message: &OnceCell<Shared>, limits: &Limits) -> Option<Put> {
+        match self.protocol.get() {
+            Protocol::Resp3 => Some(self.put(push, limits)),
+            Protocol::Resp2 if self.listens() => Some(self.put(message.get_or_init(|| Rc::new(Arc::new(push.as_message()))), limits)),
+            Protocol::Resp2 => None,
+        }
+    }
+
+    /// Who was to be told in its place is gone. It hears so, if it can. `None`: it cannot, or has asked for something else meanwhile.
+    pub(super) fn put_broken(&self, target: u64, limits: &Limits) -> Option<Put> {
+        let mut tracking = self.tracking.borrow_mut();
+        let tracking = tracking.as_mut().filter(|tracking| tracking.redirect.is_some_and(|redirect| redirect.client == target))?;
+        tracking.is_broken = true;
+        (self.protocol.get() == Protocol::Resp3).then(|| self.put(&Rc::new(Arc::new(Push::redirect_broken(target))), limits))
+    }
+
+    /// What its client speaks.
+    pub(crate) fn speaks(&self) -> Protocol {
+        self.protocol.get()
     }
 
     /// Its client speaks another protocol from now on.

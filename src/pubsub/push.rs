@@ -12,12 +12,60 @@ pub(crate) struct Push(Vec<u8>);
 /// Room for what a message has around its channel and its text: eight words' worth of lengths and line ends, and its kind.
 const FRAME_BYTES: usize = 64;
 
+/// The channel on which clients in RESP2 are told.
+const INVALIDATIONS: &[u8] = b"__redis__:invalidate";
+
+/// What a push begins with that invalidates keys; a list of them follows, or a null.
+const INVALIDATES: &[u8] = b">2\r\n$10\r\ninvalidate\r\n";
+
 impl Push {
     /// What `write` writes. It begins with the header of an array or a push.
     pub(crate) fn of(protocol: Protocol, write: impl FnOnce(&mut Reply<'_>)) -> Push {
         let mut bytes = Vec::new();
         write(&mut Reply::new(&mut bytes, protocol));
         Push(bytes)
+    }
+
+    /// Tells one who caches keys that these have changed.
+    pub(crate) fn stale<'k>(keys: impl Iterator<Item = &'k [u8]> + Clone) -> Push {
+        Push::invalidating(|reply| {
+            reply.array(keys.clone().count());
+            keys.for_each(|key| reply.bulk(key));
+        })
+    }
+
+    /// The same of all keys there are.
+    pub(crate) fn all_stale() -> Push {
+        Push::invalidating(|reply| reply.null())
+    }
+
+    fn invalidating(write: impl FnOnce(&mut Reply<'_>)) -> Push {
+        Push::of(Protocol::Resp3, |reply| {
+            reply.raw(INVALIDATES);
+            write(reply);
+        })
+    }
+
+    /// What invalidates keys, as a message on a channel: for those who speak RESP2 and can be told nothing else.
+    pub(crate) fn as_message(&self) -> Push {
+        Push::of(Protocol::Resp2, |reply| {
+            reply.push(3);
+            reply.bulk(b"message");
+            reply.bulk(INVALIDATIONS);
+            match self.0.get(INVALIDATES.len()..) {
+                Some(keys) if !keys.starts_with(b"_") => reply.raw(keys),
+                _ => reply.null(),
+            }
+        })
+    }
+
+    /// Tells one who caches keys that who is told in its place is gone.
+    pub(crate) fn redirect_broken(target: u64) -> Push {
+        Push::of(Protocol::Resp3, |reply| {
+            reply.push(2);
+            reply.bulk(b"tracking-redir-broken");
+            reply.integer(i64::try_from(target).unwrap_or(i64::MAX));
+        })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -105,6 +153,16 @@ mod tests {
 
     fn text(push: &Push) -> String {
         String::from_utf8_lossy(&push.0).replace("\r\n", " ")
+    }
+
+    #[test]
+    fn invalidations_are_pushes_and_messages() {
+        let push = Push::stale([&b"a"[..], b"bc"].into_iter());
+        assert_eq!(text(&push), ">2 $10 invalidate *2 $1 a $2 bc ");
+        assert_eq!(text(&push.as_message()), "*3 $7 message $20 __redis__:invalidate *2 $1 a $2 bc ");
+        assert_eq!(text(&Push::all_stale()), ">2 $10 invalidate _ ");
+        assert_eq!(text(&Push::all_stale().as_message()), "*3 $7 message $20 __redis__:invalidate $-1 ");
+        assert_eq!(text(&Push::redirect_broken(7)), ">2 $21 tracking-redir-broken :7 ");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use ahash::RandomState;
 use crate::glob::Pattern;
 use crate::pubsub::events;
 use crate::pubsub::push::Push;
-use crate::pubsub::{Letter, Name};
+use crate::pubsub::{Letter, Name, Trackers};
 
 /// Names of one kind do not meet those of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Space {
 }
 
 /// Whom a message is for: a client, and the worker that it lives on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ListenerId {
     pub(crate) worker: u32,
     /// Never used twice in the life of a process, so that a message for somebody who left reaches nobody.
@@ -80,6 +80,8 @@ pub(crate) struct Registry {
     monitors: Audience,
     /// How many of the channels and patterns may be such as events of keys are told on.
     of_keys: usize,
+    /// Those who are told of keys that they cache.
+    pub(crate) trackers: Trackers,
 }
 
 impl Registry {
@@ -93,6 +95,7 @@ impl Registry {
             patterns: HashMap::with_hasher(hasher),
             monitors: Audience::default(),
             of_keys: 0,
+            trackers: Trackers::default(),
         }
     }
 

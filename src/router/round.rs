@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::command::{Args, Join, Row, Spread};
+use crate::command::{Args, Join, Reader, Row, Spread};
 use crate::resp::{Protocol, Reply};
 use crate::router::join::join;
 use crate::router::{Plan, Way};
@@ -176,6 +176,22 @@ impl Round {
             && let Some(group) = self.groups.last_mut()
         {
             group.kind = Kind::Unit;
+        }
+    }
+
+    /// The calls are those of a client that caches what it reads.
+    pub(crate) fn read_by(&mut self, reader: Option<&Arc<Reader>>) {
+        self.batches().for_each(|(_, _, batch)| batch.reader = reader.cloned());
+    }
+
+    /// Waits until everybody who caches keys that the calls have changed has been told: it is in their outboxes then. What is waited for waits for
+    /// no client.
+    pub(crate) async fn be_told(&mut self) {
+        for (_, _, batch) in self.batches() {
+            if let Some(told) = batch.told.take() {
+                // Whoever is to be told and to say so is there, or is gone.
+                let _ = told.await;
+            }
         }
     }
 

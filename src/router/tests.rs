@@ -249,7 +249,7 @@ impl World {
             let Handler::Data(row) = entry.handler else { panic!("{} is no data command", entry.spec.name) };
             (row, entry.id, Args::new(&buffer, spans))
         });
-        let manner = Manner { database: 0, protocol: Protocol::Resp2, touches: true, block: 0 };
+        let manner = Manner { database: 0, protocol: Protocol::Resp2, touches: true, caches: false, block: 0 };
         let client = &mut self.clients[number];
         let mut needs = Needs::new(SHARDS);
         rows.clone().for_each(|(row, _, args)| needs.call(row, &args));

@@ -32,9 +32,8 @@ impl Drop for Borrowed {
             // What a call that panicked was doing may be half done. Not to come home ends the shards, and so the process.
             return;
         }
-        let events = self.held.take_events();
-        if !events.is_empty() {
-            self.outbox.post(events);
+        if let Some((news, receipt)) = self.held.take_news() {
+            self.outbox.post(news, Some(receipt));
         }
         for (shard, returned) in self.held.give_back() {
             if let Some(at) = self.homes.iter().position(|&(home, _)| home == shard) {

@@ -138,9 +138,11 @@ async fn work(plan: WorkerPlan) {
 /// Starts what brings messages to this worker's clients, and the broker if it lives here.
 fn publish_here(local: &Rc<Local>, parcels: mpsc::Receiver<Vec<Item>>, broker: Option<BrokerPlan>) {
     if let Some(BrokerPlan { registry, requests, events, desks }) = broker {
+        let board = local.board.clone();
+        let announce = Box::new(move |prefixes, is_tracked| board.track(prefixes, is_tracked));
         tokio::task::spawn_local(async move {
             let _guard = EndsProcess("the broker");
-            broker::run(registry, requests, events, desks).await;
+            broker::run(registry, requests, events, desks, announce).await;
         });
     }
     let (dealing, asking) = (local.desk.clone(), local.clone());

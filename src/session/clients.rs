@@ -5,12 +5,14 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::task::Waker;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use crate::metrics::SessionTally;
-use crate::pubsub::Listener;
+use crate::pubsub::{Listener, ListenerId};
+use crate::resp::Protocol;
 use crate::session::Local;
 use crate::time::UnixMillis;
 
@@ -52,6 +54,8 @@ pub(crate) struct Client {
     /// From its first subscription on.
     pub(crate) listener: OnceCell<Rc<Listener>>,
     abort: RefCell<Option<AbortHandle>>,
+    /// Of its task, which looks around when it is woken: somebody may have made it a listener.
+    waker: RefCell<Option<Waker>>,
 }
 
 impl Client {
@@ -84,6 +88,7 @@ impl Client {
             ending: Cell::new(false),
             listener: OnceCell::new(),
             abort: RefCell::new(None),
+            waker: RefCell::new(None),
         }
     }
 
@@ -103,6 +108,13 @@ impl Client {
         self.listener.get().is_some_and(|listener| listener.listens())
     }
 
+    /// Who is told in its place that keys have changed which it caches: nobody 0, and -1 if nobody is told at all.
+    pub(crate) fn redirect(&self) -> i64 {
+        let told =
+            |listener: &Rc<Listener>| listener.tracking().as_ref().map(|tracking| tracking.redirect.map_or(0, |target| target.client));
+        self.listener.get().and_then(told).map_or(-1, |client| i64::try_from(client).unwrap_or(i64::MAX))
+    }
+
     /// Whether MONITOR shows it everything.
     pub(crate) fn monitors(&self) -> bool {
         self.listener.get().is_some_and(|listener| listener.monitors())
@@ -111,6 +123,11 @@ impl Client {
     /// How the client's task is ended from elsewhere.
     pub(super) fn abort_handle(&self) -> Option<AbortHandle> {
         self.abort.borrow().clone()
+    }
+
+    /// How to wake the client's task while it waits for its client.
+    pub(super) fn wakes_by(&self, waker: &Waker) {
+        self.waker.replace(Some(waker.clone()));
     }
 
     /// How to end the client's task while it waits.
@@ -163,10 +180,41 @@ impl Drop for Entered {
     }
 }
 
+/// The client's listener, known to its worker's desk from now on.
+pub(crate) fn listener(local: &Local, client: &Client) -> Option<Rc<Listener>> {
+    if let Some(listener) = client.listener.get() {
+        return Some(listener.clone());
+    }
+    let id = ListenerId { worker: u32::try_from(local.index).unwrap_or(u32::MAX), client: client.id };
+    let protocol = if client.resp.get() == 3 { Protocol::Resp3 } else { Protocol::Resp2 };
+    let listener = Rc::new(Listener::new(id, client.peer.clone(), client.abort_handle()?, protocol));
+    let listener = client.listener.get_or_init(|| listener).clone();
+    local.desk.enter(listener.clone());
+    Some(listener)
+}
+
+/// Lets a client be told what it has not asked for, on whichever worker it lives.
+pub(crate) async fn listener_of(local: &Local, client: u64) -> Option<ListenerId> {
+    let mut asked = Vec::with_capacity(local.board.desks.len());
+    for desk in &local.board.desks {
+        let (answer, found) = oneshot::channel();
+        if desk.send(Question::Listen { client, answer }).await.is_ok() {
+            asked.push(found);
+        }
+    }
+    let mut listener = None;
+    for found in asked {
+        listener = listener.or(found.await.unwrap_or_default());
+    }
+    listener
+}
+
 /// What a worker's desk can be asked.
 pub(crate) enum Question {
     /// Looks at every client on its own thread and sends back what the look returned, with the client's id.
     Clients { look: Look, answer: oneshot::Sender<Vec<(u64, String)>> },
+    /// Makes a client a listener, if it is here and not about to go.
+    Listen { client: u64, answer: oneshot::Sender<Option<ListenerId>> },
     /// The tallies of session commands and the refused calls, by row.
     Tallies { reset: bool, answer: oneshot::Sender<SessionTally> },
 }
@@ -184,6 +232,15 @@ pub(crate) async fn answer(local: Rc<Local>, mut questions: mpsc::Receiver<Quest
             Question::Clients { look, answer } => {
                 let seen = local.clients.all().iter().filter_map(|client| look(client).map(|line| (client.id, line))).collect();
                 let _ = answer.send(seen);
+            }
+            Question::Listen { client, answer } => {
+                let client = local.clients.0.borrow().get(&client).cloned();
+                let listener = client.filter(|client| !client.ending.get()).and_then(|client| {
+                    let listener = listener(&local, &client)?;
+                    client.waker.borrow().iter().for_each(Waker::wake_by_ref);
+                    Some(listener.id)
+                });
+                let _ = answer.send(listener);
             }
             Question::Tallies { reset, answer } => {
                 let mut tally = local.tally.borrow_mut();

@@ -177,6 +177,11 @@ impl Registry {
         self.names.get(usize::from(id)).copied().unwrap_or_default()
     }
 
+    /// Whether the row with this id is among those that one who listens may ask: their confirmations come by way of his outbox.
+    pub(crate) fn is_subscribed(&self, id: u16) -> bool {
+        self.entries.iter().any(|entry| entry.id == id && entry.spec.flags.has(Flags::SUBSCRIBED))
+    }
+
     /// How many rows are counted.
     pub(crate) fn len(&self) -> usize {
         self.names.len()

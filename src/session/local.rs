@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::command::{Classes, Limits, Thresholds};
+use crate::command::{Classes, Limits, Prefixes, Thresholds};
 use crate::metrics::{Pulse, SessionTally, Totals, WorkerCounters};
 use crate::pubsub::{self, Broker, Desk, Letter};
 use crate::router::{Round, Router, Spare};
@@ -249,14 +249,30 @@ impl Board {
             active_expire: settings.active_expire,
             expire_effort: settings.active_expire_effort,
             events: Classes::named(&settings.notify_keyspace_events),
+            cached_keys_max: settings.tracking_keys_max,
             ..Limits::default()
         }
     }
 
     /// Makes new settings those of everybody.
     pub(crate) fn publish(&self, settings: Settings) {
-        self.limits.send_replace(Arc::new(Board::limits_of(&settings, self.hash_seeds)));
+        self.limit(&settings);
         self.settings.send_replace(Arc::new(settings));
+    }
+
+    /// The limits that follow from settings; what follows from clients stays.
+    fn limit(&self, settings: &Settings) {
+        let limits = Board::limits_of(settings, self.hash_seeds);
+        self.limits.send_modify(|current| {
+            *current = Arc::new(Limits { prefixes: current.prefixes.clone(), is_tracked: current.is_tracked, ..limits });
+        });
+    }
+
+    /// Lets shards know which prefixes of keys somebody wants to hear of, and whether anybody caches keys at all.
+    pub(crate) fn track(&self, prefixes: Prefixes, is_tracked: bool) {
+        self.limits.send_modify(|current| {
+            *current = Arc::new(Limits { prefixes: Arc::new(prefixes), is_tracked, ..Limits::clone(current) });
+        });
     }
 
     /// What the sampler samples.
@@ -278,7 +294,7 @@ impl Board {
             let mut next = Settings::clone(current);
             match change(&mut next) {
                 Ok(()) => {
-                    self.limits.send_replace(Arc::new(Board::limits_of(&next, self.hash_seeds)));
+                    self.limit(&next);
                     *current = Arc::new(next);
                     true
                 }

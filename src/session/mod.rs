@@ -20,8 +20,10 @@ pub(crate) use pause::Pause;
 pub(crate) use serve::serve;
 
 use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::command::Flags;
+use crate::command::{Flags, Reader};
+use crate::pubsub::{Choice, Tracking};
 use crate::time::UnixMillis;
 
 use transaction::{Transaction, Watched};
@@ -48,6 +50,14 @@ pub(crate) struct Session {
     pub(crate) transaction: Option<Box<Transaction>>,
     /// WATCH.
     pub(crate) watched: Option<Box<Watched>>,
+    /// How shards know it, once it has asked to be told of keys that it keeps (CLIENT TRACKING).
+    pub(crate) reader: Option<Arc<Reader>>,
+    /// It wants to be told of them now.
+    pub(crate) tracks: bool,
+    /// CLIENT CACHING: an exception is made for the next call.
+    pub(crate) has_chosen: bool,
+    /// So the keys that the next call reads are remembered.
+    caches: bool,
     /// EXEC is running its block: a confirmation is an element of its reply, and what else is pushed comes behind that.
     pub(crate) in_block: bool,
     /// The connection ends when what is owed has been written.
@@ -78,6 +88,10 @@ impl Session {
             replies: Replies::On,
             transaction: None,
             watched: None,
+            reader: None,
+            tracks: false,
+            has_chosen: false,
+            caches: false,
             in_block: false,
             closing: false,
         }
@@ -143,6 +157,26 @@ impl Session {
 
     /// How its calls are to be run.
     fn manner(&self) -> Manner {
-        Manner { database: self.database, protocol: self.protocol, touches: self.touches, block: 0 }
+        Manner { database: self.database, protocol: self.protocol, touches: self.touches, caches: self.caches, block: 0 }
+    }
+
+    /// Whether an exception is made for the next call, from what is asked of all (CLIENT CACHING).
+    pub(crate) fn choose(&mut self, has_chosen: bool) {
+        self.has_chosen = has_chosen;
+        let caches = |tracking: &Tracking| match tracking.choice {
+            _ if tracking.prefixes.is_some() => false,
+            Choice::All => true,
+            Choice::OptIn => has_chosen,
+            Choice::OptOut => !has_chosen,
+        };
+        self.caches = self.client.listener.get().is_some_and(|listener| listener.tracking().as_ref().is_some_and(caches));
+    }
+
+    /// A call of this name is over, and with it the exception that was made for it. What MULTI queues is one call with it, and what a client says of
+    /// itself does not count.
+    fn spend_choice(&mut self, name: &str) {
+        if self.has_chosen && self.transaction.is_none() && !name.starts_with("client|") {
+            self.choose(false);
+        }
     }
 }

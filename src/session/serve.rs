@@ -49,6 +49,11 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut session: Sessio
     let local = session.local.clone();
     let mut decoder = Decoder::new();
     let mut input: Option<Arc<Vec<u8>>> = None;
+    poll_fn(|cx| {
+        session.client.wakes_by(cx.waker());
+        Poll::Ready(())
+    })
+    .await;
     loop {
         session.client.busy.set(false);
         if session.client.ending.get() || local.stopping.get() {
@@ -57,7 +62,8 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut session: Sessio
         let filled = if session.client.listener.get().is_some() {
             subscribe::listen(&session, &mut stream, &mut input, &decoder).await
         } else {
-            fill(&mut stream, &mut input, &decoder, &local).await
+            let Some(filled) = subscribe::idle(&session, &mut stream, &mut input, &decoder).await else { continue };
+            filled
         };
         match filled {
             Ok(0) | Err(_) => return,
@@ -65,6 +71,10 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut session: Sessio
                 local.counters().bytes_in.add(read as u64);
                 session.client.bytes_in.set(session.client.bytes_in.get() + read as u64);
             }
+        }
+        // What a client is told of what it keeps comes before the answer to what it asks afterwards.
+        if session.tracks && subscribe::push_out(&session, &mut stream).await.is_err() {
+            return;
         }
         session.client.busy.set(true);
         session.client.last_used.set(local.coarse_now.get());
@@ -167,6 +177,7 @@ async fn answer<S: AsyncWrite + Unpin>(
                     subscribe::show(session, turn).await?;
                 }
                 turn.words.clear();
+                session.spend_choice(session.local.clone().board.registry.name(id));
             }
             Stop::Paused { at: held } => {
                 at = held;
@@ -206,7 +217,8 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
     let local = session.local.clone();
     let registry = &local.board.registry;
     let mut paused = local.board.pause.is_set();
-    let is_watched = local.board.broker.is_watched();
+    // Whether something is to be done behind each call.
+    let mut is_attended = local.board.broker.is_watched() || session.has_chosen;
     let mut limits = query_limits(session);
     let shards = local.router.shards();
     let mut last: Option<(&Entry, Span)> = None;
@@ -292,11 +304,12 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
                 local.tally.borrow_mut().count(entry.id, CommandTally { calls: 1, nanos: 0, failed: u64::from(failed) });
                 limits = query_limits(session);
                 paused = local.board.pause.is_set();
+                is_attended = local.board.broker.is_watched() || session.has_chosen;
                 is_enough = has_enough(session, turn);
             }
             Handler::Ask(ask) => {
                 let runs_queue = entry.spec.flags.has(Flags::RUNS_QUEUE);
-                if !runs_queue || silent || is_watched || !session.join_block(&mut turn.round, bytes) {
+                if !runs_queue || silent || local.board.broker.is_watched() || !session.join_block(&mut turn.round, bytes) {
                     let words = turn.words.len();
                     return (Stop::Barrier { ask, id: entry.id, start: 0, end: words }, end);
                 }
@@ -318,8 +331,11 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
                 refuse(session, turn, &Refusal { fault: Fault::Arity(entry.spec.name), id: Some(entry.id), ends_transaction: false });
             }
         }
-        if is_watched {
-            monitor::show(&mut turn.shown, session, entry.spec, &Args::new(bytes, &turn.words));
+        if is_attended {
+            if local.board.broker.is_watched() {
+                monitor::show(&mut turn.shown, session, entry.spec, &Args::new(bytes, &turn.words));
+            }
+            session.spend_choice(entry.spec.name);
         }
         at = end;
         if session.closing {
@@ -376,15 +392,17 @@ fn refuse(session: &mut Session, turn: &mut Turn, refusal: &Refusal) {
     } else if let Some(transaction) = &mut session.transaction {
         transaction.spoiled = true;
     }
-    let local = &session.local;
+    let local = session.local.clone();
     let mut tally = local.tally.borrow_mut();
     refusal.fault.count_in(&mut tally.errors);
     if let Some(id) = refusal.id {
         tally.count_refused(id);
     }
     drop(tally);
+    let name = refusal.id.map_or("", |id| local.board.registry.name(id));
     turn.round.answer(session.protocol, session.replies != Replies::On, |reply| reply.error(&text));
     session.said();
+    session.spend_choice(name);
 }
 
 /// Answers a breach of the protocol, as far as it deserves an answer.
@@ -417,8 +435,12 @@ async fn flush<S: AsyncWrite + Unpin>(
     session.client.calls.set(session.client.calls.get() + calls);
     let mut kept = None;
     if turn.round.asks_shards() {
+        if session.tracks {
+            turn.round.read_by(session.reader.as_ref());
+        }
         local.router.send(&mut turn.round, buffer).await?;
-        if session.client.listens() {
+        // Not one that keeps what it reads: nothing may be told before the answers that it outdates.
+        if session.client.listens() && !session.tracks {
             subscribe::catch_up(session, stream).await?;
         }
     } else {
@@ -428,6 +450,7 @@ async fn flush<S: AsyncWrite + Unpin>(
     let Turn { round, scratch, .. } = turn;
     // Replies that grow large come in pieces: no further one is asked for before the client has taken the last.
     let result = loop {
+        round.be_told().await;
         let replies = round.stitch(scratch, local.router.pick());
         let written = write(session, stream, replies).await;
         if written.is_err() || !local.router.go_on(round).await? {
@@ -489,8 +512,10 @@ async fn ask_others<S: AsyncWrite + Unpin>(
     local.tally.borrow_mut().count(id, CommandTally { calls: 1, nanos, failed });
     local.counters().commands.add(1);
     session.client.calls.set(session.client.calls.get() + 1);
-    // What it has subscribed to or not, if it is that what was asked, and messages of before. Behind the answer to EXEC, which holds the former.
-    if !std::mem::take(&mut session.in_block) {
+    // What it has subscribed to or not, if it is that what was asked, and messages of before. Behind the answer to EXEC, which holds the former; and
+    // behind what a client may keep: that a key has changed must not be told before it was told the value that is outdated by it.
+    let confirms = || local.board.registry.is_subscribed(id);
+    if !std::mem::take(&mut session.in_block) && (!session.tracks || confirms()) {
         subscribe::push_out(session, stream).await?;
     }
     if !silent {

@@ -12,11 +12,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::command::Fault;
 use crate::metrics::CommandTally;
 use crate::pubsub::broker::Change;
-use crate::pubsub::{Letter, Listener, ListenerId, Space, Taken};
+use crate::pubsub::{Letter, Listener, Space, Taken};
 use crate::resp::{Decoder, Reply};
-use crate::session::Session;
 use crate::session::local::Turn;
 use crate::session::serve::{Ended, fill, write};
+use crate::session::{Session, clients};
 
 /// The broker ends with the first worker only.
 const STOPPING: Fault = Fault::Because("ERR the server is stopping");
@@ -128,15 +128,22 @@ fn counted(listener: &Listener, space: Space) -> usize {
 
 /// This session's listener, known to its worker's desk from now on.
 fn listener(session: &Session) -> Result<Rc<Listener>, Fault> {
-    let (client, local) = (&session.client, &session.local);
-    if let Some(listener) = client.listener.get() {
-        return Ok(listener.clone());
-    }
-    let id = ListenerId { worker: u32::try_from(local.index).unwrap_or(u32::MAX), client: client.id };
-    let task = client.abort_handle().ok_or(STOPPING)?;
-    let listener = client.listener.get_or_init(|| Rc::new(Listener::new(id, client.peer.clone(), task, session.protocol)));
-    local.desk.enter(listener.clone());
-    Ok(listener.clone())
+    clients::listener(&session.local, &session.client).ok_or(STOPPING)
+}
+
+/// Waits for something to read, as [`fill`] does. `None`: meanwhile somebody has made this client a listener (CLIENT TRACKING REDIRECT).
+pub(super) async fn idle<S: AsyncRead + Unpin>(
+    session: &Session,
+    stream: &mut S,
+    input: &mut Option<Arc<Vec<u8>>>,
+    decoder: &Decoder,
+) -> Option<io::Result<usize>> {
+    let mut filling = pin!(fill(stream, input, decoder, &session.local));
+    poll_fn(|cx| match filling.as_mut().poll(cx) {
+        Poll::Pending if session.client.listener.get().is_some() => Poll::Ready(None),
+        read => read.map(Some),
+    })
+    .await
 }
 
 /// Waits for something to read, as [`fill`] does, and writes pushes meanwhile.

@@ -81,6 +81,8 @@ pub struct Settings {
     pub(crate) maxmemory_policy: String,
     pub(crate) active_expire: bool,
     pub(crate) active_expire_effort: u32,
+    /// 0: no limit.
+    pub(crate) tracking_keys_max: u64,
     pub(crate) lazyfree_lazy_user_del: bool,
     pub(crate) lazyfree_lazy_user_flush: bool,
 

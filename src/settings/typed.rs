@@ -104,6 +104,7 @@ pub(super) fn read(values: Values, file: Option<PathBuf>) -> Result<Settings, St
         maxmemory_policy: from.text("maxmemory-policy")?.to_owned(),
         active_expire: yes(from, "active-expire")?,
         active_expire_effort: number(from, "active-expire-effort")?,
+        tracking_keys_max: number(from, "tracking-table-max-keys")?,
         lazyfree_lazy_user_del: yes(from, "lazyfree-lazy-user-del")?,
         lazyfree_lazy_user_flush: yes(from, "lazyfree-lazy-user-flush")?,
         encodings: Encodings {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::command::{Args, Row};
+use crate::command::{Args, Receipt, Row};
 use crate::resp::{Protocol, Span};
-use crate::store::Watch;
+use crate::store::{Reader, Watch};
 
 /// One call of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,8 @@ pub(crate) struct Call {
     pub(crate) protocol: Protocol,
     /// False after CLIENT NO-TOUCH ON.
     pub(crate) touches: bool,
+    /// Its client keeps what it reads, and wants to know when that changes.
+    pub(crate) caches: bool,
     /// False for all but the first part of a split call: a call counts once.
     pub(crate) counts: bool,
     /// See [`Manner::block`].
@@ -49,6 +51,10 @@ pub(crate) struct Batch {
     /// The shard may stop before the last call when the replies have grown large. Its sender then sends it again.
     pub(crate) may_stop: bool,
     pub(crate) watching: Watching,
+    /// Its client, if that caches what it reads.
+    pub(crate) reader: Option<Arc<Reader>>,
+    /// Ready when everybody has been told who caches a key that its calls have changed.
+    pub(crate) told: Option<oneshot::Receiver<()>>,
     /// How its calls belong together, as far as the journal goes.
     pub(crate) bond: Bond,
     /// Its calls are read from a journal: see [`Cx::expiry`](crate::command::Cx).
@@ -87,6 +93,7 @@ pub(crate) struct Manner {
     pub(crate) database: u16,
     pub(crate) protocol: Protocol,
     pub(crate) touches: bool,
+    pub(crate) caches: bool,
     /// Calls side by side with the same number, if that is not 0, are of one transaction: nothing comes between them.
     pub(crate) block: u8,
 }
@@ -118,8 +125,9 @@ impl Batch {
     fn push_words(&mut self, row: &'static Row, id: u16, manner: Manner, words: usize) {
         // Spans are u32 offsets into one read buffer of at most a few gigabytes, so that their number fits too.
         let (end, words) = (u32::try_from(self.spans.len()).unwrap_or(u32::MAX), u32::try_from(words).unwrap_or(u32::MAX));
-        let Manner { database, protocol, touches, block } = manner;
-        self.calls.push(Call { row, id, database, protocol, touches, counts: true, block, first: end.saturating_sub(words), words });
+        let Manner { database, protocol, touches, caches, block } = manner;
+        let first = end.saturating_sub(words);
+        self.calls.push(Call { row, id, database, protocol, touches, caches, counts: true, block, first, words });
     }
 
     /// The words of a call, the parts that running it needs apart: reply buffer and ends stay free to be written. The calls are those to be run.
@@ -166,6 +174,13 @@ impl Batch {
         back
     }
 
+    /// Its calls have made something that clients cache outdated: whoever waits for the batch waits until they have been told, too.
+    pub(crate) fn expect_told(&mut self) -> Receipt {
+        let (done, told) = oneshot::channel::<()>();
+        self.told = Some(told);
+        Receipt::new(done)
+    }
+
     /// Sends the batch back to whoever sent it. If that is gone, the work stays done and the replies are dropped.
     pub(crate) fn send_back(mut self: Box<Self>) {
         if let Some(answer) = self.answer.take() {
@@ -183,6 +198,8 @@ impl Batch {
         self.done = 0;
         self.may_stop = false;
         self.watching = Watching::Nothing;
+        self.reader = None;
+        self.told = None;
         self.refused = false;
         self.bond = Bond::Loose;
         self.replay = false;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::command::{self, Classes, Cx, Discard, Effects, Event, Gone, Limits, Reach, Record};
+use crate::command::{self, Classes, Cx, Discard, Effects, Gone, Limits, News, Reach, Record};
 use crate::metrics::{CommandTally, DatabaseTally, Tally, add_errors};
 use crate::resp::Reply;
 use crate::shard::batch::{Bond, Watching, Words};
@@ -31,12 +31,25 @@ impl Shard {
     /// `commands` is how many rows the registry counts; `seed` starts the generator behind SPOP and RANDOMKEY.
     pub(crate) fn new(keyspace: Keyspace, limits: Arc<Limits>, commands: usize, seed: u64, ticks: Ticks) -> Shard {
         let tally = Tally { commands: vec![CommandTally::default(); commands], ..Tally::default() };
-        Shard { keyspace: Some(keyspace), limits, seed, meter: Meter::new(ticks), effects: Effects::default(), tally, is_heard: true }
+        let (meter, effects) = (Meter::new(ticks), Effects::default());
+        let mut shard = Shard { keyspace: Some(keyspace), limits, seed, meter, effects, tally, is_heard: true };
+        shard.limit_readers();
+        shard
     }
 
     /// New limits, from a change of settings.
     pub(crate) fn limit(&mut self, limits: Arc<Limits>) {
         self.limits = limits;
+        self.limit_readers();
+    }
+
+    /// A keyspace knows what is remembered of it: a borrower must know it too.
+    fn limit_readers(&mut self) {
+        if let Some(keyspace) = &mut self.keyspace {
+            let shards = u64::from(keyspace.part().of).max(1);
+            let keys_max = usize::try_from(self.limits.cached_keys_max.div_ceil(shards)).unwrap_or(usize::MAX);
+            keyspace.interests_mut().limit_readers(keys_max, self.limits.prefixes.clone());
+        }
     }
 
     /// Whether anybody listens to events of keys, from now on.
@@ -44,13 +57,17 @@ impl Shard {
         self.is_heard = is_heard;
     }
 
-    /// Events of keys that have not been posted.
-    pub(crate) fn has_events(&self) -> bool {
-        !self.effects.events.is_empty()
+    /// Events of keys, and what those who cache keys are to be told, that have not been posted.
+    pub(crate) fn has_news(&self) -> bool {
+        self.effects.has_news() || self.keyspace.as_ref().is_some_and(|keyspace| keyspace.interests().has_stale())
     }
 
-    pub(crate) fn take_events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.effects.events)
+    pub(crate) fn take_news(&mut self) -> News {
+        // What no call did: it was time.
+        if let Some(keyspace) = &mut self.keyspace {
+            self.effects.outdate(None, keyspace.interests_mut().take_stale());
+        }
+        self.effects.take_news()
     }
 
     /// A turn begins, or goes on after a wait: time spent waiting belongs to no command.
@@ -94,6 +111,7 @@ impl Shard {
         let Returned { keyspace, effects, tallies } = returned;
         debug_assert!(self.keyspace.is_none(), "a keyspace came back that was not lent");
         self.keyspace = Some(keyspace);
+        self.limit_readers();
         self.effects.absorb(effects);
         let mut count = into(&mut self.tally.commands);
         tallies.into_iter().for_each(|(id, tally)| count(id, tally));
@@ -175,8 +193,11 @@ impl Shard {
         add_errors(&mut self.tally.errors, &effects.errors);
         self.effects.discarded = effects.discarded;
         self.effects.events = effects.events;
+        self.effects.outdated = effects.outdated;
         let mut tally = self.tally.clone();
         if let Some(keyspace) = &self.keyspace {
+            let kept = keyspace.interests().kept();
+            (tally.cached_keys, tally.cached_items) = (kept.0 as u64, kept.1 as u64);
             tally.databases = (0..keyspace.databases()).map(|number| tally_of(keyspace.database(number), now)).collect();
         }
         tally
@@ -233,9 +254,21 @@ pub(crate) fn run_calls(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, c
     if !begin_watch(batch, cx) {
         return;
     }
-    // Chosen once for the batch: while the journal is off, no call is asked whether it is on.
+    // Chosen once for the batch: while the journal is off and its client caches nothing, no call is asked about either.
+    if !cx.is_recorded() && batch.reader.is_none() {
+        run_all::<false>(batch, cx, meter, budget, count);
+    } else {
+        run_attended(batch, cx, meter, budget, count);
+    }
+    cx.collect_outdated();
+}
+
+fn run_attended(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, budget: usize, count: impl FnMut(u16, CommandTally)) {
+    if let Some(reader) = batch.reader.clone() {
+        cx.read_by(reader);
+    }
     if !cx.is_recorded() {
-        return run_all::<false>(batch, cx, meter, budget, count);
+        return run_all::<true>(batch, cx, meter, budget, count);
     }
     let bond = batch.bond;
     match bond {
@@ -251,14 +284,16 @@ pub(crate) fn run_calls(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, c
     }
 }
 
+/// `ATTENDED`: there is a journal, or its client keeps what it reads.
 #[inline]
-fn run_all<const RECORDED: bool>(
+fn run_all<const ATTENDED: bool>(
     batch: &mut Batch,
     cx: &mut Cx<'_>,
     meter: &mut Meter,
     budget: usize,
     mut count: impl FnMut(u16, CommandTally),
 ) {
+    let is_recorded = ATTENDED && cx.is_recorded();
     let (words, calls, replies, ends) = batch.split();
     ends.reserve(calls.len());
     'calls: for window in calls.chunks(WINDOW_CALLS) {
@@ -271,12 +306,15 @@ fn run_all<const RECORDED: bool>(
             cx.touches = call.touches;
             let args = words.of(call);
             let mut reply = Reply::new(replies, call.protocol);
-            let done = if RECORDED {
+            let done = if is_recorded {
                 command::run_recorded(call.row, cx, &args, call.counts, &mut reply)
             } else {
                 command::run(call.row, cx, &args, &mut reply)
             };
             meter.done(call.counts, !done);
+            if ATTENDED && call.caches {
+                cx.remember(call.row, &args);
+            }
             ends.push(replies.len());
             if replies.len() >= budget {
                 break 'calls;

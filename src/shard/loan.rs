@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use crate::command::{Cx, Effects, Event, Limits, Reach, Record};
+use crate::command::{Cx, Effects, Limits, News, Reach, Receipt, Record};
 use crate::metrics::CommandTally;
 use crate::shard::Batch;
 use crate::shard::batch::Bond;
@@ -55,6 +55,8 @@ pub(crate) struct Held {
     tallies: Vec<(u16, CommandTally)>,
     /// Whether anybody listens to events of keys.
     is_heard: bool,
+    /// Of those whose calls have made something that clients cache outdated.
+    receipts: Vec<Receipt>,
 }
 
 impl Held {
@@ -62,7 +64,7 @@ impl Held {
     pub(crate) fn new(shards: usize, is_heard: bool) -> Held {
         let mut keyspaces = Vec::new();
         keyspaces.resize_with(shards, || None);
-        Held { keyspaces, effects: Effects::default(), tallies: Vec::new(), is_heard }
+        Held { keyspaces, effects: Effects::default(), tallies: Vec::new(), is_heard, receipts: Vec::new() }
     }
 
     pub(crate) fn take(&mut self, shard: usize, keyspace: Keyspace) {
@@ -71,7 +73,7 @@ impl Held {
 
     /// Runs a batch as if the keyspaces in hand were one.
     pub(crate) fn run(&mut self, batch: &mut Batch, limits: &Limits, mut seed: u64, ticks: Ticks, now: UnixMillis) {
-        let Held { keyspaces, effects, tallies, is_heard } = self;
+        let Held { keyspaces, effects, tallies, is_heard, receipts } = self;
         let mut cx = Cx::new(Reach::Several(keyspaces), limits, effects, &mut seed, now);
         if !*is_heard {
             cx.hush();
@@ -82,6 +84,9 @@ impl Held {
         batch.bond = Bond::Part;
         run_calls(batch, &mut cx, &mut meter, &mut count);
         meter.rest(&mut count);
+        if !effects.outdated.is_empty() {
+            receipts.push(batch.expect_told());
+        }
     }
 
     /// What was recorded with these keyspaces in hand, to be told the journal before they go home.
@@ -89,9 +94,10 @@ impl Held {
         std::mem::take(&mut self.effects.record)
     }
 
-    /// The events of what was run, to be posted before anything in hand goes home: who owns a key again may change it at once.
-    pub(crate) fn take_events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.effects.events)
+    /// What others are told of what was run, to be posted before anything in hand goes home: who owns a key again may change it at once.
+    pub(crate) fn take_news(&mut self) -> Option<(News, Receipt)> {
+        let receipt = Receipt::new(std::mem::take(&mut self.receipts));
+        self.effects.has_news().then(|| (self.effects.take_news(), receipt))
     }
 
     /// Everything in hand, to be sent home.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use crate::command::{Event, Lot};
+use crate::command::{Event, Lot, News, Outdated, Receipt};
 
 /// Events that wait to be told may take so much before shards wait: a few tens of thousands, which is what the broker tells in a tenth of a second.
 const ROOM_BYTES: usize = 4 << 20;
@@ -60,12 +60,13 @@ impl Outbox {
         drop(self.room.acquire().await);
     }
 
-    /// Posts events, in their order.
-    pub(crate) fn post(&self, events: Vec<Event>) {
-        let bytes = events.iter().map(Event::weight).fold(0, usize::saturating_add);
+    /// Posts events, and what those who cache keys are to be told, each in their order. `receipt` is let go when the latter have been told.
+    pub(crate) fn post(&self, News { events, outdated }: News, receipt: Option<Receipt>) {
+        let weights = events.iter().map(Event::weight).chain(outdated.iter().map(Outdated::weight));
+        let bytes = weights.fold(0, usize::saturating_add);
         let weight = self.room.forget_permits(bytes);
         // Whoever tells them ends with the process.
-        let _ = self.lots.send(Lot { events, weight });
+        let _ = self.lots.send(Lot { events, outdated, receipt, weight });
     }
 }
 
@@ -82,15 +83,19 @@ mod tests {
         Event { database: 0, name: "set", key: key.into(), told: Classes::BY_KEY }
     }
 
+    fn post(outbox: &Outbox, events: Vec<Event>) {
+        outbox.post(News { events, outdated: Vec::new() }, None);
+    }
+
     #[test]
     fn who_posts_too_much_waits_before_the_next() {
         let (outbox, mut posted) = Outbox::new();
         let mut cx = Context::from_waker(Waker::noop());
-        outbox.post(vec![event(b"a")]);
+        post(&outbox, vec![event(b"a")]);
         assert!(!outbox.is_full() && pin!(outbox.has_room()).poll(&mut cx).is_ready());
         // One that is larger than all the room goes out as well.
-        outbox.post(vec![event(b"b"), event(&vec![b'k'; 2 * ROOM_BYTES])]);
-        outbox.post(vec![event(b"c")]);
+        post(&outbox, vec![event(b"b"), event(&vec![b'k'; 2 * ROOM_BYTES])]);
+        post(&outbox, vec![event(b"c")]);
         assert!(outbox.is_full());
         let mut waiting = Box::pin(outbox.has_room());
         assert!(waiting.as_mut().poll(&mut cx).is_pending());

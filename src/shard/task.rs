@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::command::Limits;
 use crate::shard::mailbox::Inbox;
 use crate::shard::reclaim::Reclaimer;
-use crate::shard::{Loan, Message, Outbox, Shard};
+use crate::shard::{Batch, Loan, Message, Outbox, Shard};
 use crate::time::UnixMillis;
 
 /// Messages handled before the connections of the same thread get a turn. 64 batches of a deep pipeline are about a millisecond.
@@ -43,7 +43,7 @@ pub(crate) async fn run(
                 let budget = SWEEP_KEYS_MAX * shard.expire_effort();
                 shard.hear(outbox.is_heard());
                 let swept = shard.sweep(UnixMillis::now(), budget);
-                post(&mut shard, &outbox).await;
+                post(&mut shard, &outbox, None).await;
                 if swept == budget {
                     // More is due: let the connections have their turn and go on.
                     tokio::task::yield_now().await;
@@ -88,7 +88,7 @@ async fn handle(shard: &mut Shard, message: Message, now: UnixMillis, outbox: &O
     match message {
         Message::Run(mut batch) => {
             shard.run(&mut batch, now);
-            post(shard, outbox).await;
+            post(shard, outbox, Some(&mut batch)).await;
             batch.send_back();
         }
         Message::Part(mut batch, gate) => {
@@ -98,7 +98,7 @@ async fn handle(shard: &mut Shard, message: Message, now: UnixMillis, outbox: &O
                 shard.wake();
             }
             shard.run(&mut batch, now);
-            post(shard, outbox).await;
+            post(shard, outbox, Some(&mut batch)).await;
             batch.send_back();
         }
         Message::Borrow(borrow) => {
@@ -126,9 +126,11 @@ async fn handle(shard: &mut Shard, message: Message, now: UnixMillis, outbox: &O
 /// Lets out the events of what was just done, before anybody hears that it was, and then waits while too many are on their way: between two
 /// batches, and with nothing in hand that others wait for but the answer to the last.
 #[inline]
-async fn post(shard: &mut Shard, outbox: &Outbox) {
-    if shard.has_events() {
-        outbox.post(shard.take_events());
+async fn post(shard: &mut Shard, outbox: &Outbox, batch: Option<&mut Batch>) {
+    if shard.has_news() {
+        let news = shard.take_news();
+        let receipt = batch.filter(|_| !news.outdated.is_empty()).map(Batch::expect_told);
+        outbox.post(news, receipt);
         if outbox.is_full() {
             shard.rest();
             outbox.has_room().await;

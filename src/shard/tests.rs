@@ -38,7 +38,7 @@ impl Bench {
                     Span { start, len: u32::try_from(word.len()).unwrap() }
                 })
                 .collect();
-            batch.push(row, entry.id, Manner { database: 0, protocol: Protocol::Resp2, touches: true, block: 0 }, &spans);
+            batch.push(row, entry.id, Manner { database: 0, protocol: Protocol::Resp2, touches: true, caches: false, block: 0 }, &spans);
         }
         batch.input = Some(Arc::new(input));
         batch

@@ -1,4 +1,5 @@
-//! Who is to know of changes in a keyspace: clients that watch keys ([`Watches`]), and clients that wait for them (`awaited`).
+//! Who is to know of changes in a keyspace: clients that watch keys ([`Watches`]), that wait for them (`awaited`), and that keep what they have read
+//! (`readers`).
 //!
 //! Every change of a key asks one question first, [`Interests::is_quiet`]: while nobody is interested in anything, that is all it costs. Else the
 //! keys of the call that somebody is interested in are noted, and when the call has changed something each of them is touched: every kind of
@@ -7,6 +8,7 @@
 use std::sync::Arc;
 
 use super::awaited::Awaited;
+use super::readers::{Prefixes, Reader, Readers, Stale};
 use super::watches::{Watch, Watches};
 
 /// The interests in one keyspace.
@@ -16,6 +18,9 @@ pub struct Interests {
     any: bool,
     watches: Watches,
     awaited: Awaited,
+    readers: Readers,
+    /// Keys that readers keep and that were changed since these were last taken, in the order of the changes.
+    stale: Vec<Stale>,
 }
 
 impl Interests {
@@ -29,7 +34,7 @@ impl Interests {
     /// Whether anybody is to know of changes of a key.
     #[must_use]
     pub fn concern(&self, database: usize, key: &[u8]) -> bool {
-        self.watches.contains(database, key) || self.awaited.contains(database, key)
+        self.watches.contains(database, key) || self.awaited.contains(database, key) || self.readers.concern(key)
     }
 
     /// The keys of a database that somebody is interested in; some of them twice.
@@ -42,8 +47,46 @@ impl Interests {
         if self.any {
             self.watches.touch(database, key);
             self.awaited.touch(database, key);
+            self.stale.extend(self.readers.change(key));
             self.look_around();
         }
+    }
+
+    /// Remembers that a client keeps a key that it has read, which need not exist. `pick` chooses which are given up if that makes too many.
+    pub fn note_read(&mut self, key: &[u8], reader: &Arc<Reader>, pick: impl FnMut() -> u64) {
+        let stale = &mut self.stale;
+        self.readers.note(key, reader, pick, |given_up| stale.push(given_up));
+        self.look_around();
+    }
+
+    /// How many keys that clients keep may be remembered (0: any number), and which are told of without having been read.
+    pub fn limit_readers(&mut self, keys_max: usize, prefixes: Arc<Prefixes>) {
+        self.readers.limit(keys_max, prefixes);
+        self.look_around();
+    }
+
+    /// Nothing that clients keep is known any more: they are told so in one word.
+    pub fn forget_read(&mut self) {
+        self.readers.forget();
+        self.look_around();
+    }
+
+    /// Whether a key that clients keep was changed.
+    #[inline]
+    #[must_use]
+    pub fn has_stale(&self) -> bool {
+        !self.stale.is_empty()
+    }
+
+    /// Takes the keys that clients keep and that were changed.
+    pub fn take_stale(&mut self) -> Vec<Stale> {
+        std::mem::take(&mut self.stale)
+    }
+
+    /// How many keys clients keep, and how many do, key by key.
+    #[must_use]
+    pub fn kept(&self) -> (usize, usize) {
+        (self.readers.len(), self.readers.items())
     }
 
     /// Tells a client of the next change of a key, which need not exist (WATCH).
@@ -93,7 +136,7 @@ impl Interests {
     }
 
     fn look_around(&mut self) {
-        self.any = !self.watches.is_empty() || !self.awaited.is_empty();
+        self.any = !self.watches.is_empty() || !self.awaited.is_empty() || !self.readers.is_empty();
     }
 }
 

@@ -20,6 +20,7 @@ mod keyed;
 mod keyspace;
 mod layout;
 mod memory;
+mod readers;
 mod scan;
 mod segment;
 #[cfg(test)]
@@ -37,5 +38,6 @@ pub use entry::Entry;
 pub use expiry::Due;
 pub use keyspace::{Keyspace, Part};
 pub use memory::size_class;
+pub use readers::{Prefixes, Reader, Stale};
 pub use value::{Kind, Text, Typed, Value};
 pub use watches::Watch;

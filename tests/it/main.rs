@@ -30,5 +30,6 @@ mod rdb;
 mod robustness;
 mod serial;
 mod settings;
+mod tracking;
 mod transcripts;
 mod tutorial;

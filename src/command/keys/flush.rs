@@ -45,6 +45,7 @@ fn flush(cx: &mut Cx<'_>, chosen: impl Fn(usize) -> bool) {
             effects.discard_database(old);
         }
     }
+    cx.outdate_all();
 }
 
 pub(super) fn swapdb(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
@@ -64,6 +65,7 @@ pub(super) fn swapdb(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         // Every slice is told, but it is one change.
         changes += u64::from(keyspace.part().index == 0);
     }
+    cx.outdate_all();
     cx.changed(changes);
     reply.ok();
     Ok(())

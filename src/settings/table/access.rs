@@ -137,6 +137,5 @@ pub(super) static CLIENTS: &[Directive] = &[
     ),
     live("maxmemory-clients", "0", Form::MemoryOrPercent, "Memory that all clients together may take, in bytes or as a share of maxmemory, before the largest are disconnected. 0 sets no limit.")
         .later("clients are limited one by one (client-output-buffer-limit, client-query-buffer-limit), not yet together"),
-    live("tracking-table-max-keys", "1000000", LARGE, "How many keys are remembered for clients that cache them (CLIENT TRACKING). 0 sets no limit.")
-        .later("CLIENT TRACKING is not there yet"),
+    live("tracking-table-max-keys", "1000000", LARGE, "How many keys are remembered for clients that cache them (CLIENT TRACKING). 0 sets no limit."),
 ];

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::command::{Args, Fault};
-use crate::pubsub::Space;
+use crate::pubsub::{Space, Tracking};
 use crate::resp::{Reply, number};
 use crate::session::command::connection::filter::Kind;
 use crate::session::{Asked, Client, Registry, Session, clients};
@@ -69,7 +69,7 @@ fn line(client: &Client, registry: &Registry, now: UnixMillis) -> String {
     let _ = write!(line, " sub={sub} psub={psub} ssub={ssub} multi={multi}");
     let _ = write!(line, " qbuf={query_bytes} qbuf-free=0 argv-mem=0 multi-mem={multi_bytes} rbs=0 rbp=0");
     let _ = write!(line, " obl=0 oll={pushes} omem={push_bytes}");
-    let _ = write!(line, " tot-mem={total} events=r cmd={command} user={} redir=-1", client.user.borrow());
+    let _ = write!(line, " tot-mem={total} events=r cmd={command} user={} redir={}", client.user.borrow(), client.redirect());
     let _ =
         write!(line, " resp={} lib-name={} lib-ver={}", client.resp.get(), client.library_name.borrow(), client.library_version.borrow());
     line.push('\n');
@@ -82,10 +82,15 @@ struct Flags<'a>(&'a Client);
 impl std::fmt::Display for Flags<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let client = self.0;
+        let tracks =
+            |is: &dyn Fn(&Tracking) -> bool| client.listener.get().is_some_and(|listener| listener.tracking().as_ref().is_some_and(is));
         let letters = [
             (client.monitors(), 'O'),
             (client.listens(), 'P'),
             (client.queued.get().is_some(), 'x'),
+            (tracks(&|_| true), 't'),
+            (tracks(&|tracking| tracking.is_broken), 'R'),
+            (tracks(&|tracking| tracking.prefixes.is_some()), 'B'),
             (client.ending.get(), 'A'),
             (client.unix, 'U'),
             (client.no_evict.get(), 'e'),

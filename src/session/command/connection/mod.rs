@@ -10,6 +10,7 @@ mod pause;
 mod ping;
 mod reset;
 mod select;
+mod tracking;
 
 use crate::command::{Arity, Categories, Flags, Secret};
 use crate::session::SessionRow;
@@ -159,6 +160,34 @@ pub(crate) static TABLE: &[SessionRow] = &[
         "6.2.0",
         "Ends a pause before its time.",
         "O(N) where N is the number of paused clients",
+        "",
+    ),
+    SessionRow::ask("client|tracking", Arity::at_least(3), tracking::run).flags(OWN).categories(Categories::CONNECTION).doc(
+        "connection",
+        "6.0.0",
+        "Lets the client be told when keys change that it has read, or that begin with given prefixes, so that it can keep what it reads.",
+        "O(1). Some options may introduce additional complexity.",
+        "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+    ),
+    here("client|caching", Arity::exactly(3), tracking::caching).flags(OWN).categories(Categories::CONNECTION).doc(
+        "connection",
+        "6.0.0",
+        "Lets the keys of the next call be remembered (tracking with OPTIN), or not (with OPTOUT).",
+        "O(1)",
+        "<YES | NO>",
+    ),
+    here("client|getredir", Arity::exactly(2), tracking::getredir).flags(OWN).categories(Categories::CONNECTION).doc(
+        "connection",
+        "6.0.0",
+        "Answers the number of the connection that is told of changed keys in place of this one: 0 is none, -1 no tracking.",
+        "O(1)",
+        "",
+    ),
+    here("client|trackinginfo", Arity::exactly(2), tracking::info).flags(OWN).categories(Categories::CONNECTION).doc(
+        "connection",
+        "6.2.0",
+        "Tells what CLIENT TRACKING was asked for on this connection.",
+        "O(1)",
         "",
     ),
     here("client|help", Arity::exactly(2), help::run).flags(Flags::LOADING.and(Flags::STALE)).categories(Categories::CONNECTION).doc(

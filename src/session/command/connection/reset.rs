@@ -2,11 +2,13 @@
 
 use crate::command::{Args, Fault};
 use crate::resp::{Protocol, Reply};
+use crate::session::command::connection::tracking;
 use crate::session::{Asked, Replies, Session, subscribe};
 
 pub(super) fn run<'a>(session: &'a mut Session, _: Args<'a>, mut reply: Reply<'a>) -> Asked<'a> {
     Box::pin(async move {
         subscribe::leave_all(session).await?;
+        tracking::turn_off(session).await?;
         start_anew(session);
         reply.simple("RESET");
         Ok(())

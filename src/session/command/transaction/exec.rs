@@ -67,12 +67,14 @@ async fn done(session: &mut Session, block: &Block, watched: Option<&Watched>, r
                 return Ok(false);
             }
             let later = assemble(session, block, round, way);
+            mark(session, round);
             hold.run(round, block.input.clone());
             later
         }
         Way::Batch | Way::Unit => {
             let later = assemble(session, block, round, way);
             round.close_block(way, &watched.map_or(Watching::Nothing, |watched| Watching::Until(watched.watch.clone())));
+            mark(session, round);
             if asks_shards {
                 local.router.send(round, block.input.clone()).await.map_err(|_| STOPPING)?;
             }
@@ -82,6 +84,7 @@ async fn done(session: &mut Session, block: &Block, watched: Option<&Watched>, r
             later
         }
     };
+    round.be_told().await;
     for (number, call) in later {
         let mut written = Vec::new();
         let (args, protocol) = (block.args(&call), session.protocol);
@@ -99,6 +102,13 @@ async fn done(session: &mut Session, block: &Block, watched: Option<&Watched>, r
         round.fill(number, written);
     }
     Ok(true)
+}
+
+/// If the client caches what it reads, shards are to know.
+fn mark(session: &Session, round: &mut Round) {
+    if session.tracks {
+        round.read_by(session.reader.as_ref());
+    }
 }
 
 /// Deals the calls out, and answers those that the session can answer at once. Returns those that it must ask others for.

@@ -58,7 +58,8 @@ pub(super) fn stats(figures: &Figures, text: &mut Text) {
     text.fields(&[("latest_fork_usec", 0), ("total_forks", 0), ("migrate_cached_sockets", 0), ("slave_expires_tracked_keys", 0)]);
     text.fields(&[("active_defrag_hits", 0), ("active_defrag_misses", 0), ("active_defrag_key_hits", 0), ("active_defrag_key_misses", 0)]);
     text.fields(&[("total_active_defrag_time", 0), ("current_active_defrag_time", 0)]);
-    text.fields(&[("tracking_total_keys", 0), ("tracking_total_items", 0), ("tracking_total_prefixes", 0)]);
+    text.fields(&[("tracking_total_keys", whole.cached_keys), ("tracking_total_items", whole.cached_items)]);
+    text.field("tracking_total_prefixes", figures.tracking.1);
     text.field("unexpected_error_replies", 0);
     text.field("total_error_replies", errors(figures).values().sum::<u64>());
     text.field("dump_payload_sanitizations", 0);

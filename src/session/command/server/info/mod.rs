@@ -28,6 +28,8 @@ pub(super) struct Figures {
     pub(super) sessions: SessionTally,
     /// Channels, patterns and sharded channels that somebody listens to.
     pub(super) listened: [u64; 3],
+    /// Clients that are told of keys they keep, and prefixes of keys that are told of.
+    pub(super) tracking: (usize, usize),
     /// By shard: messages that wait.
     pub(super) waiting: Vec<usize>,
 }
@@ -101,8 +103,8 @@ pub(super) async fn collect(session: &Session) -> Result<Figures, Fault> {
     let mut whole = Tally::default();
     shards.iter().for_each(|shard| whole.add(shard));
     let sessions = clients::tallies(local, false).await;
-    let count = |registry: &Listeners| Space::SUBSCRIBED.map(|space| registry.count(space) as u64);
-    let listened = local.board.broker.look(count).await.unwrap_or_default();
+    let count = |registry: &Listeners| (Space::SUBSCRIBED.map(|space| registry.count(space) as u64), registry.trackers.counts());
+    let (listened, tracking) = local.board.broker.look(count).await.unwrap_or_default();
     let settings = local.board.settings.borrow().clone();
-    Ok(Figures { board: local.board.clone(), settings, now: UnixMillis::now(), shards, whole, sessions, listened, waiting })
+    Ok(Figures { board: local.board.clone(), settings, now: UnixMillis::now(), shards, whole, sessions, listened, tracking, waiting })
 }

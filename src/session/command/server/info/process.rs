@@ -45,7 +45,7 @@ pub(super) fn clients(figures: &Figures, text: &mut Text) {
     text.field("client_recent_max_input_buffer", 0);
     text.field("client_recent_max_output_buffer", 0);
     text.field("blocked_clients", 0);
-    text.field("tracking_clients", 0);
+    text.field("tracking_clients", figures.tracking.0);
     text.field("clients_in_timeout_table", 0);
 }
 

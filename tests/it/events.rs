@@ -107,9 +107,9 @@ fn by_key(events: &[(String, String)]) -> Vec<(String, String)> {
     events
 }
 
-/// What a conversation is not replayed for: it listens itself, ends something, or speaks of the server and not of keys.
+/// What a conversation is not replayed for: it listens itself or is told of what it keeps, ends something, or speaks of the server and not of keys.
 fn is_fit(block: &Said) -> bool {
-    const OTHERS: [&str; 6] = ["pubsub.txt", "monitor.txt", "connection.txt", "server.txt", "protocol.txt", "events.txt"];
+    const OTHERS: [&str; 7] = ["pubsub.txt", "tracking.txt", "monitor.txt", "connection.txt", "server.txt", "protocol.txt", "events.txt"];
     block.is_plain && !OTHERS.iter().any(|other| block.file.ends_with(other))
 }
 

@@ -114,6 +114,16 @@ impl Record {
         self.commands = 0;
     }
 
+    /// The calls of one block are over, or those of another follow; 0 is none.
+    pub(crate) fn turn_block(&mut self, last: u8, next: u8) {
+        if last != 0 {
+            self.end_block();
+        }
+        if next != 0 {
+            self.begin_block();
+        }
+    }
+
     pub(crate) fn end_block(&mut self) {
         self.in_block = false;
         self.wrap();

@@ -27,7 +27,6 @@ pub(crate) struct Call {
     /// False for all but the first part of a split call: a call counts once.
     pub(crate) counts: bool,
     /// See [`Manner::block`].
-    #[allow(dead_code, reason = "asked by what comes between calls: clients that wait, and the journal")]
     pub(crate) block: u8,
     /// The call's words are `spans[first..first + words]`.
     first: u32,

@@ -294,6 +294,9 @@ fn run_all<const ATTENDED: bool>(
     mut count: impl FnMut(u16, CommandTally),
 ) {
     let is_recorded = ATTENDED && cx.is_recorded();
+    // Transactions may stand among other calls, unless all of the batch belongs together anyway.
+    let is_loose = batch.bond == Bond::Loose;
+    let mut block = 0;
     let (words, calls, replies, ends) = batch.split();
     ends.reserve(calls.len());
     'calls: for window in calls.chunks(WINDOW_CALLS) {
@@ -307,6 +310,10 @@ fn run_all<const ATTENDED: bool>(
             let args = words.of(call);
             let mut reply = Reply::new(replies, call.protocol);
             let done = if is_recorded {
+                if is_loose && call.block != block {
+                    cx.effects.record.turn_block(block, call.block);
+                    block = call.block;
+                }
                 command::run_recorded(call.row, cx, &args, call.counts, &mut reply)
             } else {
                 command::run(call.row, cx, &args, &mut reply)
@@ -320,6 +327,9 @@ fn run_all<const ATTENDED: bool>(
                 break 'calls;
             }
         }
+    }
+    if block != 0 {
+        cx.effects.record.end_block();
     }
 }
 

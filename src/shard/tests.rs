@@ -19,15 +19,23 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
+        Bench::with(Keyspace::new(1, Part { index: 0, of: 1 }, [1, 2, 3, 4]))
+    }
+
+    fn with(keyspace: Keyspace) -> Bench {
         let registry = Registry::whole();
-        let keyspace = Keyspace::new(1, Part { index: 0, of: 1 }, [1, 2, 3, 4]);
         let shard = Shard::new(keyspace, Arc::new(Limits::default()), registry.len(), 1, || 0);
         Bench { registry, shard }
     }
 
     fn batch(&self, calls: &[Vec<String>]) -> Batch {
+        self.blocks(&calls.iter().map(|call| (call.clone(), 0)).collect::<Vec<_>>())
+    }
+
+    /// Calls, and the number of the transaction that each is of.
+    fn blocks(&self, calls: &[(Vec<String>, u8)]) -> Batch {
         let (mut input, mut batch) = (Vec::new(), Batch::default());
-        for call in calls {
+        for (call, block) in calls {
             let entry = self.registry.find(call[0].as_bytes()).expect("a command");
             let Handler::Data(row) = entry.handler else { panic!("{}: not for shards", call[0]) };
             let spans: Vec<Span> = call
@@ -38,7 +46,12 @@ impl Bench {
                     Span { start, len: u32::try_from(word.len()).unwrap() }
                 })
                 .collect();
-            batch.push(row, entry.id, Manner { database: 0, protocol: Protocol::Resp2, touches: true, caches: false, block: 0 }, &spans);
+            batch.push(
+                row,
+                entry.id,
+                Manner { database: 0, protocol: Protocol::Resp2, touches: true, caches: false, block: *block },
+                &spans,
+            );
         }
         batch.input = Some(Arc::new(input));
         batch
@@ -79,6 +92,32 @@ fn large_values_are_freed_elsewhere() {
         assert_eq!(bench.shard.sweep(UnixMillis(NOW.0 + 100), 1000), 1);
         assert_eq!(bench.shard.discarded().count(), 1, "{command}, expired");
     }
+}
+
+#[test]
+fn each_transaction_among_other_calls_is_recorded_whole() {
+    let mut keyspace = Keyspace::new(1, Part { index: 0, of: 1 }, [1, 2, 3, 4]);
+    keyspace.record(true);
+    let mut bench = Bench::with(keyspace);
+    let calls = [
+        ("SET a 1", 0),
+        ("SET b 2", 1),
+        ("INCR b", 1),
+        ("SET c 3", 2),
+        ("GET c", 2),
+        ("INCR c", 2),
+        ("INCR d", 0),
+        ("INCR d", 0),
+        ("SET e 1", 3),
+    ];
+    let mut batch = bench.blocks(&calls.map(|(call, block)| (call.split(' ').map(str::to_owned).collect(), block)));
+    bench.shard.run(&mut batch, NOW);
+    let record = bench.shard.take_record();
+    let written: Vec<u8> = record.pieces().flat_map(|(_, bytes)| bytes.to_vec()).collect();
+    let words = String::from_utf8(written).unwrap();
+    let words: Vec<&str> = words.lines().filter(|line| !line.starts_with(['*', '$'])).collect();
+    let expected = "SET a 1 MULTI SET b 2 INCR b EXEC MULTI SET c 3 INCR c EXEC INCR d INCR d SET e 1";
+    assert_eq!(words.join(" "), expected);
 }
 
 #[test]

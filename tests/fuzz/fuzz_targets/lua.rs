@@ -9,10 +9,9 @@ use mlua::{Function, Lua};
 
 // Included, because the crate does not export them, and they import nothing else of the crate.
 #[allow(dead_code)]
+#[path = "../../../src/script"]
 mod script {
-    #[path = "../../../../src/script/library/mod.rs"]
     pub mod library;
-    #[path = "../../../../src/script/raise.rs"]
     pub mod raise;
 }
 

@@ -138,7 +138,7 @@ const steps = (protocol) => ({
     },
 
     async 'what the monitor sees'() {
-        const monitor = await redis.duplicate().monitor();
+        const monitor = await redis.monitor();
         const seen = [];
         monitor.on('monitor', (_time, words) => seen.push(words.join(' ')));
         await redis.set('watched', 1);

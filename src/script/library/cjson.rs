@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use mlua::{Lua, Table, Value};
+use mlua::{Function, Lua, Table, Value};
 
 use super::{Arguments, add, add_simple};
 use crate::script::raise::Raised;
@@ -61,14 +61,18 @@ type Shared = Rc<Cell<Settings>>;
 
 /// Makes the library.
 pub(crate) fn open(lua: &Lua) -> mlua::Result<Table> {
+    open_with(lua, &lua.globals().raw_get("next")?)
+}
+
+/// Makes the library, or another with settings of its own. Scripts may no longer find `next` where it was when Lua was new.
+fn open_with(lua: &Lua, next: &Function) -> mlua::Result<Table> {
     let library = lua.create_table()?;
     let shared = Shared::default();
-    let settings = shared.clone();
-    let next = lua.globals().raw_get("next")?;
+    let (settings, walk) = (shared.clone(), next.clone());
     add_simple(lua, &library, "encode", move |lua, arguments| {
         only_argument(&arguments)?;
         let value = arguments.into_values().next().unwrap_or(Value::Nil);
-        Ok(Value::String(lua.create_string(encode::write(value, &next, &settings.get())?)?))
+        Ok(Value::String(lua.create_string(encode::write(value, &walk, &settings.get())?)?))
     })?;
     let settings = shared.clone();
     add_simple(lua, &library, "decode", move |lua, arguments| {
@@ -134,7 +138,8 @@ pub(crate) fn open(lua: &Lua) -> mlua::Result<Table> {
             Invalid::Null => Value::String(lua.create_string("null")?),
         })
     })?;
-    add_simple(lua, &library, "new", |lua, _| Ok(Value::Table(open(lua)?)))?;
+    let next = next.clone();
+    add_simple(lua, &library, "new", move |lua, _| Ok(Value::Table(open_with(lua, &next)?)))?;
     library.raw_set("null", Value::NULL)?;
     library.raw_set("_NAME", "cjson")?;
     library.raw_set("_VERSION", "2.1.0")?;

@@ -13,6 +13,7 @@
 //! cargo bench --bench versus -- --large               values of a million elements, depth 16
 //! cargo bench --bench versus -- --collections         memory of small collections and of a large one
 //! cargo bench --bench versus -- --waits               the wait of others while a million members or keys are dealt with
+//! cargo bench --bench versus -- --persist             snapshots: time, waits, throughput and memory meanwhile
 //! cargo bench --bench versus -- --all --write             everything, and docs/benchmarks.md with its plots
 //! ```
 //!
@@ -36,6 +37,8 @@ mod memory;
 mod options;
 #[path = "versus/page.rs"]
 mod page;
+#[path = "versus/persist.rs"]
+mod persist;
 #[path = "versus/plot.rs"]
 mod plot;
 #[path = "versus/probe.rs"]
@@ -133,6 +136,10 @@ fn run() -> Outcome<()> {
                 let report = waits::measure(&options)?;
                 page.add("waits", report.markdown());
                 page.plot("waits", plot::waits(&report));
+            }
+            Mode::Persist => {
+                let report = persist::measure(&options)?;
+                page.add("persist", report.markdown());
             }
         }
     }

@@ -17,6 +17,7 @@ pub enum Mode {
     Large,
     Collections,
     Waits,
+    Persist,
 }
 
 pub struct Options {
@@ -87,6 +88,7 @@ impl Options {
                 "--large" => options.modes.push(Mode::Large),
                 "--collections" => options.modes.push(Mode::Collections),
                 "--waits" => options.modes.push(Mode::Waits),
+                "--persist" => options.modes.push(Mode::Persist),
                 "--all" => options.modes.extend([
                     Mode::Load(Shards::Exactly(1)),
                     Mode::Load(Shards::Default),
@@ -98,6 +100,7 @@ impl Options {
                     Mode::Large,
                     Mode::Collections,
                     Mode::Waits,
+                    Mode::Persist,
                 ]),
                 other => return Err(format!("unknown argument {other}; the first lines of benches/versus.rs list them").into()),
             }
@@ -117,7 +120,8 @@ impl Options {
     fn shrink_to_smoke(&mut self) {
         self.shrink();
         self.smoke = true;
-        self.modes = vec![Mode::Load(Shards::Exactly(1)), Mode::Memory, Mode::Fanout, Mode::Large, Mode::Collections, Mode::Waits];
+        self.modes =
+            vec![Mode::Load(Shards::Exactly(1)), Mode::Memory, Mode::Fanout, Mode::Large, Mode::Collections, Mode::Waits, Mode::Persist];
         self.depths = vec![1, 16];
         self.tests.retain(|test| matches!(test.name, "set" | "get" | "lpop" | "lrange_100" | "mset"));
     }

@@ -35,6 +35,7 @@ impl Shards {
 }
 
 /// How to start a server.
+#[derive(Clone)]
 pub struct Recipe {
     pub name: String,
     binary: PathBuf,

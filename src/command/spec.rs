@@ -201,6 +201,8 @@ impl Flags {
     pub(crate) const RUNS_QUEUE: Flags = Flags(1 << 22);
     /// May be asked by a client that speaks RESP2 and listens to something; not told by COMMAND.
     pub(crate) const SUBSCRIBED: Flags = Flags(1 << 23);
+    /// Asks whether all is well: refused as writes are while the data cannot be saved; not told by COMMAND.
+    pub(crate) const PROBE: Flags = Flags(1 << 28);
 
     pub(crate) const fn and(self, other: Flags) -> Flags {
         Flags(self.0 | other.0)

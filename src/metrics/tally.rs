@@ -15,6 +15,8 @@ pub(crate) struct Tally {
     /// Keys that clients keep after they have read them, and how many do, key by key.
     pub(crate) cached_keys: u64,
     pub(crate) cached_items: u64,
+    /// Keys written so far by the snapshot under way.
+    pub(crate) saved_keys: u64,
     /// By database number.
     pub(crate) databases: Vec<DatabaseTally>,
     /// By the row's number in the registry.
@@ -108,6 +110,7 @@ impl Tally {
     /// Adds another shard's figures.
     pub(crate) fn add(&mut self, other: &Tally) {
         self.changed += other.changed;
+        self.saved_keys += other.saved_keys;
         self.hits += other.hits;
         self.misses += other.misses;
         self.expired += other.expired;

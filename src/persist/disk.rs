@@ -14,10 +14,10 @@ pub(crate) mod tests;
 use std::fmt::Debug;
 use std::io;
 
-#[allow(unused_imports, reason = "who opens the daemon's directory comes next")]
 pub(crate) use folder::Folder;
 
 /// A directory. Names are paths inside it: `dump.rdb`, `appendonlydir/appendonly.aof.1.incr.aof`; the empty name is the directory itself.
+#[allow(dead_code, reason = "the log of writes, which comes next, appends to files that are there and keeps a directory of its own")]
 pub(crate) trait Disk: Debug + Send + Sync {
     /// Opens a file to read it.
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
@@ -48,6 +48,7 @@ pub(crate) trait Disk: Debug + Send + Sync {
 }
 
 /// An open file.
+#[allow(dead_code, reason = "as above")]
 pub(crate) trait DiskFile: Debug + Send {
     /// Reads from an offset on. 0 is the end of the file; fewer bytes than there is room for mean nothing.
     fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize>;

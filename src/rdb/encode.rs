@@ -17,6 +17,13 @@ const SAVED_MIN: usize = 4;
 /// A row of pairs that would be longer is written pair by pair.
 const ROW_BYTES_MAX: usize = 1 << 30;
 
+/// Whether long strings are compressed where that saves something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pack {
+    Compressed,
+    Plain,
+}
+
 /// A value, and how it is written.
 pub(super) enum Form<'a> {
     Text(Text<'a>),
@@ -89,44 +96,44 @@ impl<'a> Form<'a> {
         }
     }
 
-    pub(super) fn write(&self, target: &mut Vec<u8>) {
+    pub(super) fn write(&self, pack: Pack, target: &mut Vec<u8>) {
         match self {
-            Form::Text(text) => string(text.bytes(&mut [0; 20]), target),
+            Form::Text(text) => string(text.bytes(&mut [0; 20]), pack, target),
             Form::List(list) => {
                 let rows = list.rows();
                 length(rows.clone().count() as u64, target);
                 for row in rows {
                     length(NODE_PACKED, target);
-                    string(&listpack(row, row.count()), target);
+                    string(&listpack(row, row.count()), pack, target);
                 }
             }
-            Form::Integers(integers) => string(&intset(*integers), target),
+            Form::Integers(integers) => string(&intset(*integers), pack, target),
             Form::Members(set) => {
                 length(set.len() as u64, target);
-                set.iter().for_each(|member| string(member.bytes(&mut [0; 20]), target));
+                set.iter().for_each(|member| string(member.bytes(&mut [0; 20]), pack, target));
             }
             Form::ScoreRow(set) => {
-                let mut pack = Listpack::new();
+                let mut row = Listpack::new();
                 for (member, score) in set.iter() {
-                    pack.push(Element::of(member));
-                    pack.score(score.get());
+                    row.push(Element::of(member));
+                    row.score(score.get());
                 }
-                string(&pack.finish(), target);
+                string(&row.finish(), pack, target);
             }
             Form::Scores(set) => {
                 length(set.len() as u64, target);
                 // The highest first: whoever keeps them in order from the front finds each place at once.
                 for (member, score) in set.range(0..set.len(), true) {
-                    string(member, target);
+                    string(member, pack, target);
                     target.extend_from_slice(&score.get().to_le_bytes());
                 }
             }
-            Form::FieldRow(row, count) => string(&listpack(*row, *count), target),
+            Form::FieldRow(row, count) => string(&listpack(*row, *count), pack, target),
             Form::Fields(hash) => {
                 length(hash.len() as u64, target);
                 for (field, value) in hash.iter() {
-                    string(field.bytes(&mut [0; 20]), target);
-                    string(value.bytes(&mut [0; 20]), target);
+                    string(field.bytes(&mut [0; 20]), pack, target);
+                    string(value.bytes(&mut [0; 20]), pack, target);
                 }
             }
             Form::MortalFields(hash, earliest) => {
@@ -134,30 +141,117 @@ impl<'a> Form<'a> {
                 length(hash.len() as u64, target);
                 for (field, value, deadline) in hash.iter_with_deadlines() {
                     length(deadline.map_or(0, |deadline| deadline.0.saturating_sub(earliest.0) + 1), target);
-                    string(field.bytes(&mut [0; 20]), target);
-                    string(value.bytes(&mut [0; 20]), target);
+                    string(field.bytes(&mut [0; 20]), pack, target);
+                    string(value.bytes(&mut [0; 20]), pack, target);
                 }
             }
             Form::MortalMembers(set) => {
                 length(set.len() as u64, target);
-                for member in set.iter() {
-                    let mut digits = [0; 20];
-                    let member = member.bytes(&mut digits);
-                    length(set.deadline_of(member).flatten().map_or(0, |deadline| deadline.0), target);
-                    string(member, target);
-                }
+                set.iter().for_each(|member| mortal_member(set, member, pack, target));
             }
             Form::MortalScores(set) => {
                 length(set.len() as u64, target);
                 for (member, score) in set.range(0..set.len(), true) {
                     length(set.deadline_of(member).flatten().map_or(0, |deadline| deadline.0), target);
-                    string(member, target);
+                    string(member, pack, target);
                     target.extend_from_slice(&score.get().to_le_bytes());
                 }
             }
-            Form::Stream(stream) => stream::write(stream, target),
+            Form::Stream(stream) => stream::write(stream, pack, target),
         }
     }
+}
+
+/// A text up to here is written as one; a longer one as it is, since compressing it would take too long at a time.
+const TEXT_AT_ONCE_MAX: usize = 256 << 10;
+/// How much of a long text is one part.
+const TEXT_PART_BYTES: usize = 64 << 10;
+/// Rows of lists, nodes of streams and members of sorted sets in one part.
+const ROWS_PART: usize = 8;
+const NODES_PART: usize = 4;
+const SCORES_PART: usize = 128;
+
+/// Values in parts: together they are what [`Form::write`] writes, but for long texts, which are not compressed.
+impl Form<'_> {
+    /// What comes first; all of it where there is no need for parts.
+    pub(super) fn write_head(&self, pack: Pack, target: &mut Vec<u8>) {
+        match self {
+            Form::Text(Text::Bytes(text)) if text.len() > TEXT_AT_ONCE_MAX => length(text.len() as u64, target),
+            Form::List(list) => length(list.rows().count() as u64, target),
+            Form::Members(set) | Form::MortalMembers(set) => length(set.len() as u64, target),
+            Form::Scores(set) | Form::MortalScores(set) => length(set.len() as u64, target),
+            Form::Fields(hash) => length(hash.len() as u64, target),
+            Form::MortalFields(hash, earliest) => {
+                target.extend_from_slice(&earliest.0.to_le_bytes());
+                length(hash.len() as u64, target);
+            }
+            Form::Stream(stream) => length(stream.nodes() as u64, target),
+            Form::Text(_) | Form::Integers(_) | Form::ScoreRow(_) | Form::FieldRow(..) => self.write(pack, target),
+        }
+    }
+
+    /// What follows at `cursor`, which is 0 to begin with. Returns the next cursor, or none at the end.
+    pub(super) fn write_part(&self, cursor: u64, pack: Pack, target: &mut Vec<u8>) -> Option<u64> {
+        let from = cursor as usize;
+        let go_on = |next: usize, end: usize| (next < end).then_some(next as u64);
+        let scanned = |next: u64| (next != 0).then_some(next);
+        match self {
+            Form::Text(Text::Bytes(text)) if text.len() > TEXT_AT_ONCE_MAX => {
+                let end = text.len().min(from + TEXT_PART_BYTES);
+                target.extend_from_slice(text.get(from..end).unwrap_or_default());
+                go_on(end, text.len())
+            }
+            Form::Text(_) | Form::Integers(_) | Form::ScoreRow(_) | Form::FieldRow(..) => None,
+            Form::List(list) => {
+                let mut rows = list.rows().skip(from);
+                for row in rows.by_ref().take(ROWS_PART) {
+                    length(NODE_PACKED, target);
+                    string(&listpack(row, row.count()), pack, target);
+                }
+                rows.next().map(|_| cursor + ROWS_PART as u64)
+            }
+            Form::Members(set) => scanned(set.scan(cursor, |member| string(member.bytes(&mut [0; 20]), pack, target))),
+            Form::Fields(hash) => scanned(hash.scan(cursor, |field, value| {
+                string(field.bytes(&mut [0; 20]), pack, target);
+                string(value.bytes(&mut [0; 20]), pack, target);
+            })),
+            Form::MortalFields(hash, earliest) => scanned(hash.scan(cursor, |field, value| {
+                let mut digits = [0; 20];
+                let field = field.bytes(&mut digits);
+                length(hash.deadline_of(field).flatten().map_or(0, |deadline| deadline.0.saturating_sub(earliest.0) + 1), target);
+                string(field, pack, target);
+                string(value.bytes(&mut [0; 20]), pack, target);
+            })),
+            Form::MortalMembers(set) => scanned(set.scan(cursor, |member| mortal_member(set, member, pack, target))),
+            Form::Scores(set) | Form::MortalScores(set) => {
+                let end = set.len().saturating_sub(from);
+                let start = end.saturating_sub(SCORES_PART);
+                for (member, score) in set.range(start..end, true) {
+                    if let Form::MortalScores(_) = self {
+                        length(set.deadline_of(member).flatten().map_or(0, |deadline| deadline.0), target);
+                    }
+                    string(member, pack, target);
+                    target.extend_from_slice(&score.get().to_le_bytes());
+                }
+                (start > 0).then(|| (set.len() - start) as u64)
+            }
+            Form::Stream(stream) => {
+                stream::write_nodes(stream, from, NODES_PART, pack, target);
+                let next = go_on(from + NODES_PART, stream.nodes());
+                if next.is_none() {
+                    stream::write_rest(stream, pack, target);
+                }
+                next
+            }
+        }
+    }
+}
+
+fn mortal_member(set: &Set, member: Element<'_>, pack: Pack, target: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let member = member.bytes(&mut digits);
+    length(set.deadline_of(member).flatten().map_or(0, |deadline| deadline.0), target);
+    string(member, pack, target);
 }
 
 /// Writes a length in as few bytes as it takes.
@@ -176,7 +270,7 @@ pub(super) fn length(length: u64, target: &mut Vec<u8>) {
 }
 
 /// Writes a string: as an integer if it spells a short one, compressed if that saves something, or as it is.
-pub(super) fn string(text: &[u8], target: &mut Vec<u8>) {
+pub(super) fn string(text: &[u8], pack: Pack, target: &mut Vec<u8>) {
     if text.len() <= INTEGER_TEXT_MAX
         && let Some(number) = canonical_integer(text)
         && let Ok(number) = i32::try_from(number)
@@ -191,7 +285,8 @@ pub(super) fn string(text: &[u8], target: &mut Vec<u8>) {
         target.extend_from_slice(&bytes[..width]);
         return;
     }
-    if text.len() >= COMPRESSED_MIN
+    if pack == Pack::Compressed
+        && text.len() >= COMPRESSED_MIN
         && let Some(packed) = lzf::compress(text, text.len() - SAVED_MIN)
     {
         target.push(source::COMPRESSED);

@@ -23,7 +23,7 @@ use crate::time::UnixMillis;
 
 const SLOT_IMPORT: u8 = 0xf3;
 const SLOT_INFO: u8 = 0xf4;
-const FUNCTION: u8 = 0xf5;
+pub(super) const FUNCTION: u8 = 0xf5;
 const FUNCTION_OF_CANDIDATE: u8 = 0xf6;
 const MODULE: u8 = 0xf7;
 pub(super) const IDLE: u8 = 0xf8;

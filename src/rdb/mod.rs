@@ -2,7 +2,7 @@
 //!
 //! Read downwards: `encode` writes a value and `decode` reads one, each with [`stream`] for the longest of them; `row` reads the
 //! packed rows of all versions, `source` lengths and strings; `lzf` and `crc64` are what they are called. `file` reads a whole file
-//! of many values, `writer` makes one. docs/rdb.md draws every form byte by byte.
+//! of many values, `writer` makes one, and `scribe` writes the entries of a keyspace's image. docs/rdb.md draws every form byte by byte.
 //!
 //! Everything here is a function of bytes: no file, no clock. What comes in is a stranger's: it is checked against the bytes that are
 //! there before anything is allocated for it, and becomes values of our own making or nothing.
@@ -13,6 +13,7 @@ mod encode;
 mod file;
 mod lzf;
 mod row;
+mod scribe;
 mod source;
 mod stream;
 mod writer;
@@ -20,14 +21,16 @@ mod writer;
 use crate::store::Entry;
 use crate::store::Value;
 use crate::store::types::Thresholds;
+pub(crate) use encode::Pack;
 pub(crate) use file::{Item, Reader, Record, Wrong};
+pub(crate) use scribe::{Clerk, Usage};
 pub(crate) use source::Flaw;
 pub(crate) use writer::{Use, Writer};
 
 /// What is written: the version of Redis 7.0, which every later one and every Valkey reads.
-const VERSION: u16 = 10;
+pub(crate) const VERSION: u16 = 10;
 /// What is written where members of a collection have deadlines of their own: Redis 7.4 and Redis 8.
-const VERSION_WITH_DEADLINES: u16 = 12;
+pub(crate) const VERSION_WITH_DEADLINES: u16 = 12;
 /// The last version of Redis that is understood whole.
 const REDIS_VERSION_MAX: u16 = 12;
 /// Valkey counts from here on, to be told apart: the meaning of the types above 21 is its own.
@@ -67,7 +70,7 @@ pub(crate) fn dump(entry: Entry<'_>) -> Vec<u8> {
     let mut payload = Vec::new();
     let form = encode::Form::of(entry);
     payload.push(form.code());
-    form.write(&mut payload);
+    form.write(Pack::Compressed, &mut payload);
     payload.extend_from_slice(&form.version().to_le_bytes());
     payload.extend_from_slice(&crc64::update(0, &payload).to_le_bytes());
     payload
@@ -76,7 +79,7 @@ pub(crate) fn dump(entry: Entry<'_>) -> Vec<u8> {
 /// How many bytes a value takes when it is written.
 pub(crate) fn written_bytes(entry: Entry<'_>) -> usize {
     let mut bytes = Vec::new();
-    encode::Form::of(entry).write(&mut bytes);
+    encode::Form::of(entry).write(Pack::Compressed, &mut bytes);
     bytes.len()
 }
 

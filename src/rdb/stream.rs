@@ -15,6 +15,7 @@
 //!
 //! Ids are two lengths each, but for those that are pending: these are as in a key.
 
+use super::encode::Pack;
 use super::source::Source;
 use super::{Flaw, encode, row};
 use crate::store::Value;
@@ -223,12 +224,22 @@ fn time(millis: i64) -> u64 {
 }
 
 /// Writes a stream the second way, which Redis 7.0 reads. When consumers last got something is lost.
-pub(super) fn write(stream: &Stream, target: &mut Vec<u8>) {
+pub(super) fn write(stream: &Stream, pack: Pack, target: &mut Vec<u8>) {
     encode::length(stream.nodes() as u64, target);
-    for (base, entries) in stream.iter_nodes() {
-        encode::string(&raw(base), target);
-        encode::string(&write_node(base, entries), target);
+    write_nodes(stream, 0, usize::MAX, pack, target);
+    write_rest(stream, pack, target);
+}
+
+/// Some of the nodes, from one of them on.
+pub(super) fn write_nodes(stream: &Stream, from: usize, count: usize, pack: Pack, target: &mut Vec<u8>) {
+    for (base, entries) in stream.iter_nodes().skip(from).take(count) {
+        encode::string(&raw(base), pack, target);
+        encode::string(&write_node(base, entries), pack, target);
     }
+}
+
+/// What comes behind the nodes.
+pub(super) fn write_rest(stream: &Stream, pack: Pack, target: &mut Vec<u8>) {
     encode::length(stream.len() as u64, target);
     write_id(stream.last_id(), target);
     write_id(stream.first_id().unwrap_or(Id::MIN), target);
@@ -236,12 +247,12 @@ pub(super) fn write(stream: &Stream, target: &mut Vec<u8>) {
     encode::length(stream.entries_added(), target);
     encode::length(stream.groups().len() as u64, target);
     for (name, group) in stream.groups().iter() {
-        encode::string(name, target);
-        write_group(group, target);
+        encode::string(name, pack, target);
+        write_group(group, pack, target);
     }
 }
 
-fn write_group(group: &Group, target: &mut Vec<u8>) {
+fn write_group(group: &Group, pack: Pack, target: &mut Vec<u8>) {
     write_id(group.last_id(), target);
     encode::length(group.entries_read().unwrap_or(UNKNOWN), target);
     encode::length(group.pending() as u64, target);
@@ -255,13 +266,13 @@ fn write_group(group: &Group, target: &mut Vec<u8>) {
     encode::length(group.consumers() as u64 + u64::from(nobody > 0), target);
     if nobody > 0 {
         // A pending entry must be somebody's: these are of one without a name, whom nobody has ever seen.
-        encode::string(b"", target);
+        encode::string(b"", pack, target);
         target.extend_from_slice(&[0; 8]);
         encode::length(nobody, target);
         given_back().for_each(|(id, _)| target.extend_from_slice(&raw(*id)));
     }
     for consumer in group.iter_consumers() {
-        encode::string(consumer.name(), target);
+        encode::string(consumer.name(), pack, target);
         target.extend_from_slice(&consumer.seen_ms().to_le_bytes());
         encode::length(consumer.pending() as u64, target);
         consumer.own(Id::MIN).for_each(|id| target.extend_from_slice(&raw(id)));

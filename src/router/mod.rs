@@ -1,9 +1,10 @@
 //! Work on shards: which shards a call needs, how it gets there, and how the replies come back in the order asked.
 //!
 //! [`plan`] decides (one shard, split, borrow), [`round`] collects what one read asks of each shard, [`sequencer`] gives units on several
-//! shards one order, [`mod@unit`] is the borrower, [`block`] decides how the calls of a transaction run as one, [`send`] sends a round and waits for it, [`join`] makes one reply of several parts.
+//! shards one order, [`mod@unit`] is the borrower, [`block`] decides how the calls of a transaction run as one, [`mod@cut`] begins a snapshot, [`send`] sends a round and waits for it, [`join`] makes one reply of several parts.
 
 mod block;
+mod cut;
 mod join;
 mod plan;
 mod round;

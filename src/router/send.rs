@@ -51,6 +51,10 @@ impl Router {
         &self.mailboxes
     }
 
+    pub(super) fn sequencer(&self) -> &Sequencer {
+        &self.sequencer
+    }
+
     /// A number nobody can foresee from outside, for picks and seeds.
     pub(crate) fn pick(&self) -> u64 {
         let next = self.seed.get().wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -43,9 +43,11 @@ impl Server {
         let unreadable = |source: std::io::Error| Error::Data { path: path.to_owned(), at: None, problem: source.to_string() };
         let mut file = File::open(path).map_err(unreadable)?;
         let (mut reader, thresholds, mut findings) = (Reader::new(), Thresholds::default(), Findings::default());
+        let mut bar = Bar::of(&file);
         let mut piece = vec![0; PIECE_BYTES];
         loop {
             let len = file.read(&mut piece).map_err(unreadable)?;
+            bar.advance(len);
             if len == 0 {
                 reader.finish();
             } else {
@@ -59,6 +61,39 @@ impl Server {
             }
         }
         Ok(findings.summary(reader.rest()))
+    }
+}
+
+/// How far the check has come, drawn where somebody looks: on standard error, if that is a terminal.
+struct Bar {
+    /// 0: nobody looks, or there is little to wait for.
+    total: u64,
+    done: u64,
+    drawn: u64,
+}
+
+impl Bar {
+    /// Hash signs in a full bar.
+    const WIDTH: u64 = 40;
+    /// Below so many bytes it is over before one has read the bar.
+    const WORTH_BYTES: u64 = 16 << 20;
+
+    fn of(file: &File) -> Bar {
+        let total = file.metadata().map_or(0, |metadata| metadata.len());
+        let is_seen = std::io::stderr().is_terminal() && total >= Bar::WORTH_BYTES;
+        Bar { total: if is_seen { total } else { 0 }, done: 0, drawn: u64::MAX }
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        self.done += bytes as u64;
+        let Some(percent) = (self.done * 100).checked_div(self.total).map(|percent| percent.min(100)) else { return };
+        if percent != self.drawn {
+            self.drawn = percent;
+            let signs = (percent * Bar::WIDTH / 100) as usize;
+            let end = if percent == 100 { "\n" } else { "" };
+            // To draw it is no reason to fail.
+            let _ = write!(std::io::stderr(), "\r[{:<width$}] {percent:3} %{end}", "#".repeat(signs), width = Bar::WIDTH as usize);
+        }
     }
 }
 

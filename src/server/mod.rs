@@ -1,7 +1,9 @@
 //! The roof: puts settings, shards, workers and listeners together, and takes them apart again in reverse.
 
+mod boot;
 mod check;
 mod doors;
+mod ending;
 pub mod logging;
 mod pidfile;
 mod systemd;
@@ -13,22 +15,25 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::error::{Error, Result};
 use crate::metrics::{Pulse, SAMPLE_EVERY, Sampler, WorkerCounters, process};
 use crate::net::{Accepted, Door};
+use crate::persist::keeper::{self, Tools};
+use crate::persist::{Home, Keeper, Trouble};
 use crate::pubsub::broker::PARCELS_MAX;
 use crate::pubsub::{Broker, Events, Registry as Listeners};
 use crate::router::{Router, SHARDS_MAX, Sequencer};
+use crate::server::boot::Boot;
+use crate::server::ending::{Call, Calls};
 use crate::server::worker::{Arrival, BrokerPlan, WorkerPlan};
 use crate::session::clients::QUESTIONS_MAX;
-use crate::session::{Board, Pause, Registry, Seat, Seldom};
+use crate::session::{Board, Pause, Registry, Seat, Seldom, Shutdown};
 use crate::settings::Settings;
 use crate::shard::reclaim::Reclaimer;
 use crate::shard::{Mailbox, Outbox, Posted};
-use crate::time::UnixMillis;
+use crate::store::Keyspace;
 
 /// The daemon.
 #[derive(Debug)]
@@ -39,6 +44,9 @@ const ARRIVALS_MAX: usize = 128;
 
 /// Task polls between two looks at the sockets: about a hundred busy connections, or some 200 microseconds.
 const TASK_POLLS_PER_LOOK: u32 = 256;
+
+/// Clients that ask for the end at once: each waits for its answer.
+const SHUTDOWNS_MAX: usize = 16;
 
 /// How the process is coming to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,13 +65,18 @@ impl Server {
     pub fn run(settings: Settings) -> Result<()> {
         // Sockets from systemd are taken while there is one thread: that changes the environment.
         let doors = doors::open(&settings)?;
+        let home = boot::enter(&settings)?;
         let _pidfile = pidfile::PidFile::write(settings.pidfile.as_deref())?;
         doors::raise_descriptor_limit(settings.maxclients);
         let runtime = local_runtime().map_err(|source| Error::Io { doing: "starting the service thread", source })?;
         let tcp_port = doors.iter().find_map(Door::port).unwrap_or(0);
-        let plan = Assembly::new(settings, tcp_port)?;
-        let result = runtime.block_on(plan.serve(doors));
-        tracing::info!("bye");
+        let result = runtime.block_on(async {
+            let (assembly, cellar) = Assembly::new(settings, tcp_port)?;
+            assembly.serve(doors, home, cellar).await
+        });
+        if result.is_ok() {
+            tracing::info!("bye");
+        }
         result
     }
 }
@@ -84,13 +97,27 @@ struct Assembly {
     router: Router,
 }
 
+/// What the service thread keeps for itself.
+struct Cellar {
+    shutdown: mpsc::Receiver<Shutdown>,
+    saves: keeper::Inbox,
+    /// For the keeper.
+    router: Router,
+    keyspaces: Vec<Keyspace>,
+    /// Where they belong.
+    homes: Vec<oneshot::Sender<Keyspace>>,
+}
+
 impl Assembly {
-    fn new(settings: Settings, tcp_port: u16) -> Result<Assembly> {
+    fn new(settings: Settings, tcp_port: u16) -> Result<(Assembly, Cellar)> {
         let shards = settings.shards.clamp(1, SHARDS_MAX as usize);
         let refused = |source| Error::Io { doing: "starting threads", source };
         let reclaimer = Reclaimer::start().map_err(refused)?;
         let seeds = std::array::from_fn(|_| random_seed());
         let limits = Arc::new(Board::limits_of(&settings, seeds));
+        let keyspaces = boot::keyspaces(shards, settings.databases, seeds);
+        let (keeper, saves) = Keeper::new();
+        let (shutdown, asked) = mpsc::channel(SHUTDOWNS_MAX);
         let (desks, questions): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(QUESTIONS_MAX)).unzip();
         let (broker, requests) = Broker::new();
         let (outbox, posted) = Outbox::new();
@@ -105,9 +132,10 @@ impl Assembly {
             counters: (0..shards).map(|_| WorkerCounters::default()).collect(),
             desks,
             broker,
-            shutdown: watch::Sender::new(false),
+            shutdown,
+            health: Arc::default(),
+            keeper,
             started: Instant::now(),
-            started_at: UnixMillis::now(),
             run_id: random_id(),
             replication_id: random_id(),
             pulse: Pulse::default(),
@@ -124,16 +152,19 @@ impl Assembly {
         let sequencer = Arc::new(Sequencer::default());
         let phase = watch::Sender::new(Phase::Serving);
         let all_mailboxes = mailboxes.clone().into_boxed_slice();
-        let router = Router::new(all_mailboxes, sequencer.clone(), board.limits.subscribe(), outbox.clone(), worker::ticks, next_seed());
+        let router =
+            |mailboxes| Router::new(mailboxes, sequencer.clone(), board.limits.subscribe(), outbox.clone(), worker::ticks, next_seed());
+        let (for_keeper, router) = (router(all_mailboxes.clone()), router(all_mailboxes));
+        let (homes, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| oneshot::channel()).unzip();
         let (mut workers, mut threads) = (Vec::new(), Vec::new());
-        for (index, ((inbox, questions), parcels)) in inboxes.into_iter().zip(questions).zip(parcels).enumerate() {
+        for (index, (((inbox, questions), parcels), home)) in inboxes.into_iter().zip(questions).zip(parcels).zip(receivers).enumerate() {
             let (sender, arrivals) = mpsc::channel(ARRIVALS_MAX);
             workers.push(sender);
             let plan = WorkerPlan {
                 index,
-                shards,
                 board: board.clone(),
                 inbox,
+                home,
                 mailboxes: mailboxes.clone().into_boxed_slice(),
                 sequencer: sequencer.clone(),
                 questions,
@@ -143,21 +174,18 @@ impl Assembly {
                 phase: phase.subscribe(),
                 reclaimer: reclaimer.clone(),
                 outbox: outbox.clone(),
-                seeds,
             };
             let thread = thread::Builder::new().name(format!("worker-{index}")).spawn(move || worker::run(plan)).map_err(refused)?;
             threads.push(thread);
         }
-        Ok(Assembly { board, workers, threads, phase, router })
+        let cellar = Cellar { shutdown: asked, saves, router: for_keeper, keyspaces, homes };
+        Ok((Assembly { board, workers, threads, phase, router }, cellar))
     }
 
-    /// Accepts until a signal or SHUTDOWN, then drains.
-    async fn serve(self, doors: Vec<Door>) -> Result<()> {
-        let refused = |source| Error::Io { doing: "installing signal handlers", source };
-        let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
-        let mut hangup = signal(SignalKind::hangup()).map_err(refused)?;
-        let mut shutdown = self.board.shutdown.subscribe();
+    /// Loads, accepts until a signal or SHUTDOWN, saves and drains.
+    async fn serve(self, doors: Vec<Door>, home: Home, cellar: Cellar) -> Result<()> {
+        let Cellar { shutdown, saves, router, keyspaces, homes } = cellar;
+        let mut calls = Calls::new(shutdown)?;
         let assembly = std::rc::Rc::new(self);
         let next_id = std::rc::Rc::new(std::cell::Cell::new(1u64));
         let paths: Vec<_> =
@@ -180,24 +208,68 @@ impl Assembly {
             }));
         }
         let shards = assembly.workers.len();
+        let board = &assembly.board;
+        let boot = Boot {
+            settings: board.settings.borrow().clone(),
+            limits: board.limits.borrow().clone(),
+            health: board.health.clone(),
+            keyspaces,
+        };
+        let (keyspaces, loaded) = {
+            let mut loading = std::pin::pin!(boot.load(&home));
+            loop {
+                tokio::select! {
+                    loaded = &mut loading => break loaded?,
+                    call = calls.next(board) => match call {
+                        // There is nothing to save yet, and the process ends with what it was loading.
+                        Call::End(..) => return Ok(()),
+                        Call::Reload => assembly.reload(),
+                    },
+                }
+            }
+        };
+        saves.loaded(loaded.keys, loaded.expired);
+        for (keyspace, home) in keyspaces.into_iter().zip(homes) {
+            let _ = home.send(keyspace);
+        }
+        board.health.set(Trouble::Loading, false);
+        let tools = Tools {
+            router,
+            settings: board.settings.subscribe(),
+            limits: board.limits.subscribe(),
+            health: board.health.clone(),
+            home,
+            libraries: loaded.libraries,
+        };
+        let keeping = tokio::task::spawn_local(keeper::run(tools, saves));
         tracing::info!(port = assembly.board.tcp_port, shards, "Ready to accept connections");
         let status = format!("serving on port {} with {shards} shards", assembly.board.tcp_port);
         systemd::ready(&status);
         let watchdog = tokio::task::spawn_local(feed_watchdog(assembly.clone()));
         let pulse = tokio::task::spawn_local(feel_pulse(assembly.board.clone()));
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
-                _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
-                _ = shutdown.wait_for(|&stop| stop) => tracing::info!("SHUTDOWN: draining"),
-                _ = hangup.recv() => {
+        let (saved, how, answer) = loop {
+            match calls.next(&assembly.board).await {
+                Call::End(how, answer) => {
+                    systemd::stopping("saving");
+                    match calls.save(&assembly.board, how).await {
+                        Ok(saved) => break (saved, how, answer),
+                        Err(refusal) => {
+                            if let Some(answer) = answer {
+                                let _ = answer.send(Err(refusal));
+                            }
+                            systemd::ready(&status);
+                        }
+                    }
+                }
+                Call::Reload => {
                     systemd::reloading();
                     assembly.reload();
                     systemd::ready(&status);
-                    continue;
                 }
             }
-            break;
+        };
+        if let Some(answer) = answer {
+            let _ = answer.send(Ok(()));
         }
         systemd::stopping("draining");
         watchdog.abort();
@@ -212,13 +284,17 @@ impl Assembly {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let timeout = Duration::from_secs(assembly.board.settings.borrow().shutdown_timeout);
+        // Writes that were held come to nothing: their sessions see that it is too late.
+        assembly.board.pause.end();
+        let timeout = if how.now { Duration::ZERO } else { Duration::from_secs(assembly.board.settings.borrow().shutdown_timeout) };
         tokio::select! {
             () = drained => {}
             () = tokio::time::sleep(timeout) => tracing::warn!("clients still busy after shutdown-timeout are cut off"),
-            _ = terminate.recv() => tracing::warn!("a second signal: not waiting any longer"),
-            _ = interrupt.recv() => tracing::warn!("a second signal: not waiting any longer"),
+            () = calls.impatience() => tracing::warn!("a second signal: not waiting any longer"),
         }
+        ending::save_the_rest(&assembly.board, &assembly.router, saved).await;
+        keeping.abort();
+        let _ = keeping.await;
         assembly.phase.send_replace(Phase::Ended);
         // The tasks that hold the other handles were aborted; they let go of them when they are next polled.
         let _ = watchdog.await;

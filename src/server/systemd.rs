@@ -15,6 +15,12 @@ pub(crate) fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
+/// Not ready yet, but on the way, for this long at least.
+pub(crate) fn still_starting(status: &str, longer: Duration) {
+    let micros = u32::try_from(longer.as_micros()).unwrap_or(u32::MAX);
+    tell(&[NotifyState::ExtendTimeoutUsec(micros), NotifyState::Status(status)]);
+}
+
 /// A reload begins; `ready` ends it.
 pub(crate) fn reloading() {
     match NotifyState::monotonic_usec_now() {

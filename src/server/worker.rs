@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::net::Accepted;
 use crate::pubsub::desk::Item;
@@ -17,7 +17,7 @@ use crate::session::{Board, Client, Local, Seat, Session, serve};
 use crate::shard::mailbox::Inbox;
 use crate::shard::reclaim::Reclaimer;
 use crate::shard::{Mailbox, Outbox, Shard, task};
-use crate::store::{Keyspace, Part};
+use crate::store::Keyspace;
 use crate::time::UnixMillis;
 
 /// A socket for a worker.
@@ -30,9 +30,10 @@ pub(crate) struct Arrival {
 /// What a worker is made of.
 pub(crate) struct WorkerPlan {
     pub(crate) index: usize,
-    pub(crate) shards: usize,
     pub(crate) board: Arc<Board>,
     pub(crate) inbox: Inbox,
+    /// Its shard's keyspace, when it has been loaded.
+    pub(crate) home: oneshot::Receiver<Keyspace>,
     pub(crate) mailboxes: Box<[Mailbox]>,
     pub(crate) sequencer: Arc<Sequencer>,
     pub(crate) questions: mpsc::Receiver<Question>,
@@ -44,8 +45,6 @@ pub(crate) struct WorkerPlan {
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) reclaimer: Reclaimer,
     pub(crate) outbox: Outbox,
-    /// Of the hash tables; the same in every shard, so that an entry's hash holds wherever it moves.
-    pub(crate) seeds: [u64; 4],
 }
 
 /// What the broker is made of.
@@ -88,9 +87,9 @@ pub(crate) fn run(plan: WorkerPlan) {
 async fn work(plan: WorkerPlan) {
     let WorkerPlan {
         index,
-        shards,
         board,
         inbox,
+        home,
         mailboxes,
         sequencer,
         questions,
@@ -100,17 +99,13 @@ async fn work(plan: WorkerPlan) {
         mut phase,
         reclaimer,
         outbox,
-        seeds,
     } = plan;
-    let databases = board.settings.borrow().databases;
-    let part = Part { index: u32::try_from(index).unwrap_or(0), of: u32::try_from(shards).unwrap_or(1) };
-    let keyspace = Keyspace::new(databases, part, seeds);
-    let shard = Shard::new(keyspace, board.limits.borrow().clone(), board.registry.len(), next_seed(), ticks);
+    let shard = Shard::empty(board.limits.borrow().clone(), board.registry.len(), next_seed(), ticks);
     let limits = board.limits.subscribe();
     let router = Router::new(mailboxes, sequencer, board.limits.subscribe(), outbox.clone(), ticks, next_seed());
     tokio::task::spawn_local(async move {
         let _guard = EndsProcess("a shard");
-        task::run(shard, inbox, limits, reclaimer, outbox).await;
+        task::run(shard, home, inbox, limits, reclaimer, outbox).await;
     });
     let local = Local::new(board, router, index);
     tokio::task::spawn_local(clients::answer(local.clone(), questions));

@@ -1,6 +1,7 @@
 //! The gates a call passes before anything is done: one function each, in Redis's order.
 
 use crate::command::{Args, Fault, Flags};
+use crate::persist::Trouble;
 use crate::session::{Entry, Registry, Session};
 
 /// A call that did not pass: what its client is told, and the row it is counted under, if it has one.
@@ -20,8 +21,10 @@ pub(crate) fn admit<'r>(session: &Session, registry: &'r Registry, args: &Args<'
     let entry = subcommand(command, args).map_err(refused(None))?;
     arity(command, entry, args)
         .and_then(|()| authenticated(session, entry))
+        .and_then(|()| saved(session, entry))
         .and_then(|()| subscribed(session, entry))
         .and_then(|()| monitoring(session, entry))
+        .and_then(|()| loaded(session, entry))
         .map_err(refused(Some(entry.id)))?;
     Ok(entry)
 }
@@ -78,6 +81,37 @@ fn authenticated(session: &Session, entry: &Entry) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::Because("NOAUTH Authentication required."))
+}
+
+/// Would it change data that cannot be saved?
+fn saved(session: &Session, entry: &Entry) -> Result<(), Fault> {
+    let health = &session.local.board.health;
+    if health.is_sound() || !health.has(Trouble::Unsaved) {
+        return Ok(());
+    }
+    let flags = entry.spec.flags;
+    let runs_writes = || flags.has(Flags::RUNS_QUEUE) && session.transaction.as_ref().is_some_and(|transaction| transaction.writes());
+    let settings = session.local.settings();
+    if !settings.stop_writes_on_bgsave_error
+        || settings.save.is_empty()
+        || !flags.has(Flags::WRITE) && !flags.has(Flags::PROBE) && !runs_writes()
+    {
+        return Ok(());
+    }
+    Err(Fault::Because(
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data \
+         set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails \
+         (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.",
+    ))
+}
+
+/// Does it need data that is still being loaded?
+fn loaded(session: &Session, entry: &Entry) -> Result<(), Fault> {
+    let health = &session.local.board.health;
+    if health.is_sound() || !health.has(Trouble::Loading) || entry.spec.flags.has(Flags::LOADING) {
+        return Ok(());
+    }
+    Err(Fault::Because("LOADING Redis is loading the dataset in memory"))
 }
 
 /// Is it something else than an answer that this client waits for? RESP2 cannot tell the two apart.

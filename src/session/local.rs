@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::command::{Classes, Limits, Prefixes, Thresholds};
 use crate::metrics::{Pulse, SessionTally, Totals, WorkerCounters};
+use crate::persist::{Health, Keeper};
 use crate::pubsub::{self, Broker, Desk, Letter};
 use crate::router::{Round, Router, Spare};
 use crate::session::clients::{self, Clients, Question};
 use crate::session::{Pause, Registry};
-use crate::settings::{OutputLimit, Settings};
+use crate::settings::{OutputLimit, Settings, Stop};
 use crate::time::UnixMillis;
 
 /// What all workers see: settings, limits, the pause, everybody's counters, and the ways to each worker and to the server.
@@ -30,9 +31,11 @@ pub(crate) struct Board {
     pub(crate) desks: Vec<mpsc::Sender<Question>>,
     pub(crate) broker: Broker,
     /// SHUTDOWN.
-    pub(crate) shutdown: watch::Sender<bool>,
+    pub(crate) shutdown: mpsc::Sender<Shutdown>,
+    /// What keeps us from serving everything.
+    pub(crate) health: Arc<Health>,
+    pub(crate) keeper: Keeper,
     pub(crate) started: Instant,
-    pub(crate) started_at: UnixMillis,
     /// Of all hash tables: random, the same in every shard, so that a hash holds wherever an entry moves.
     pub(crate) hash_seeds: [u64; 4],
     /// 40 hexadecimal digits, new with every start. So are the next ones, by which replicas will know this history.
@@ -50,6 +53,22 @@ pub(crate) struct Board {
     /// What strangers can make us say as often as they like.
     pub(crate) attack_told: Seldom,
     pub(crate) accept_error_told: Seldom,
+}
+
+/// What clients want of the server's end.
+#[derive(Debug)]
+pub(crate) enum Shutdown {
+    /// Answered when the end has begun, or cannot.
+    Begin { how: Stop, answer: oneshot::Sender<Result<(), NotEnding>> },
+    /// Answered with whether there was one to abort.
+    Abort { answer: oneshot::Sender<bool> },
+}
+
+/// Why the server does not end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotEnding {
+    /// The data cannot be saved, or somebody aborted it.
+    Failed,
 }
 
 /// A client's place among `maxclients`; free when it is dropped, wherever the client then is.
@@ -317,10 +336,6 @@ impl Board {
         for counter in [&self.connections_received, &self.connections_rejected, &self.accept_errors] {
             counter.store(0, Ordering::Relaxed);
         }
-    }
-
-    pub(crate) fn stop(&self) {
-        self.shutdown.send_replace(true);
     }
 
     pub(crate) fn count(counter: &AtomicU64) {

@@ -15,7 +15,7 @@ mod transaction;
 use admit::misused;
 pub(crate) use clients::Client;
 pub(crate) use entry::{Ask, Asked, Entry, Handler, Here, Registry, SessionRow};
-pub(crate) use local::{Board, Local, Seat, Seldom};
+pub(crate) use local::{Board, Local, NotEnding, Seat, Seldom, Shutdown};
 pub(crate) use pause::Pause;
 pub(crate) use serve::serve;
 

@@ -183,6 +183,10 @@ async fn answer<S: AsyncWrite + Unpin>(
                 at = held;
                 let local = session.local.clone();
                 local.board.pause.over().await;
+                if local.stopping.get() {
+                    // It was held until all was saved: it comes too late, and is not answered.
+                    return Err(Ended);
+                }
             }
             Stop::Close => {
                 session.closing = true;
@@ -219,6 +223,7 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
     let mut paused = local.board.pause.is_set();
     // Whether something is to be done behind each call.
     let mut is_attended = local.board.broker.is_watched() || session.has_chosen;
+    let is_sound = local.board.health.is_sound();
     let mut limits = query_limits(session);
     let shards = local.router.shards();
     let mut last: Option<(&Entry, Span)> = None;
@@ -244,7 +249,9 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
         let args = Args::new(bytes, &turn.words);
         // A pipeline mostly repeats one command: compare with the last, byte for byte, before looking the name up.
         let admitted = match last {
-            Some((entry, name)) if args.get(0) == name.of(bytes) && session.authenticated && entry.spec.arity.admits(args.len()) => {
+            Some((entry, name))
+                if args.get(0) == name.of(bytes) && session.authenticated && is_sound && entry.spec.arity.admits(args.len()) =>
+            {
                 Ok(entry)
             }
             _ => admit(session, registry, &args),

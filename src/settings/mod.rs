@@ -16,7 +16,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use table::{Status, When};
-pub(crate) use typed::{Access, Encodings, LogLevel, OutputLimit};
+pub(crate) use typed::{Access, Encodings, LogLevel, OutputLimit, Stop};
 use values::{Refusal, Values};
 
 use crate::error::{Error, Result};
@@ -91,6 +91,14 @@ pub struct Settings {
     // snapshot, observation, scripting
     /// Seconds and changes.
     pub(crate) save: Vec<(u64, u64)>,
+    pub(crate) dbfilename: String,
+    pub(crate) rdbcompression: bool,
+    pub(crate) rdbchecksum: bool,
+    pub(crate) rdb_version: u16,
+    pub(crate) stop_writes_on_bgsave_error: bool,
+    pub(crate) rdb_save_incremental_fsync: bool,
+    pub(crate) shutdown_on_sigterm: Stop,
+    pub(crate) shutdown_on_sigint: Stop,
     /// Microseconds; 0 logs everything, -1 nothing.
     pub(crate) slowlog_log_slower_than: i64,
     pub(crate) slowlog_max_len: usize,
@@ -235,8 +243,7 @@ impl Settings {
         for (index, _, row) in table::rows() {
             let Status::Unenforced(needs) = row.status else { continue };
             let text = self.values.at(index);
-            // The default of `save` is itself a promise.
-            if !self.values.is_default(index, row) && !text.is_empty() || row.name == "save" && !text.is_empty() {
+            if !self.values.is_default(index, row) && !text.is_empty() {
                 warnings.push(format!("{} = \"{text}\" has no effect yet: {needs}", row.name));
             }
         }

@@ -148,13 +148,8 @@ fn passwords_come_as_credentials_and_are_not_shown() {
 #[test]
 fn accepted_but_not_enforced_is_said() {
     let warnings = |words: &[&str]| load(words, &[]).unwrap().warnings();
-    assert_eq!(
-        warnings(&[]),
-        ["save = \"3600 1 300 100 60 10000\" has no effect yet: snapshots are not there yet"],
-        "the default of save is a promise too"
-    );
-    assert_eq!(warnings(&["--save", ""]), [""; 0]);
-    let limited = warnings(&["--save", "", "--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru"]);
+    assert_eq!(warnings(&[]), [""; 0]);
+    let limited = warnings(&["--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru"]);
     assert_eq!(limited.len(), 2);
     assert!(limited[0].starts_with("maxmemory = \"1073741824\" has no effect yet: "));
 }

@@ -26,6 +26,25 @@ impl Access {
     }
 }
 
+/// How the daemon is to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stop {
+    /// Whether a snapshot is made; `None`: if there are save points.
+    pub(crate) save: Option<bool>,
+    /// Without waiting for clients.
+    pub(crate) now: bool,
+    /// Even if the data cannot be saved.
+    pub(crate) force: bool,
+}
+
+impl Stop {
+    fn of(flags: &str) -> Stop {
+        let has = |flag: &str| flags.split_whitespace().any(|word| word == flag);
+        let save = if has("save") { Some(true) } else { has("nosave").then_some(false) };
+        Stop { save, now: has("now"), force: has("force") }
+    }
+}
+
 /// How much is logged, from most to least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogLevel {
@@ -122,6 +141,14 @@ pub(super) fn read(values: Values, file: Option<PathBuf>) -> Result<Settings, St
             stream_node_entries: number(from, "stream-node-max-entries")?,
         },
         save: parse::save_points(from.text("save")?).ok_or("save is not canonical")?,
+        dbfilename: from.text("dbfilename")?.to_owned(),
+        rdbcompression: yes(from, "rdbcompression")?,
+        rdbchecksum: yes(from, "rdbchecksum")?,
+        rdb_version: number(from, "rdb-version")?,
+        stop_writes_on_bgsave_error: yes(from, "stop-writes-on-bgsave-error")?,
+        rdb_save_incremental_fsync: yes(from, "rdb-save-incremental-fsync")?,
+        shutdown_on_sigterm: Stop::of(from.text("shutdown-on-sigterm")?),
+        shutdown_on_sigint: Stop::of(from.text("shutdown-on-sigint")?),
         slowlog_log_slower_than: number(from, "slowlog-log-slower-than")?,
         slowlog_max_len: number(from, "slowlog-max-len")?,
         latency_tracking: yes(from, "latency-tracking")?,

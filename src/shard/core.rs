@@ -8,14 +8,15 @@ use crate::metrics::{CommandTally, DatabaseTally, Tally, add_errors};
 use crate::resp::Reply;
 use crate::shard::batch::{Bond, Watching, Words};
 use crate::shard::meter::{Meter, Ticks};
+use crate::shard::saving::Cut;
 use crate::shard::{Batch, Call, Returned};
-use crate::store::{Database, Due, Keyspace, Value};
+use crate::store::{Database, Due, Keyspace, Piece, Scribe, Value};
 use crate::time::UnixMillis;
 
 /// One shard: its keyspace, and what it counts.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    /// `None` while it is lent.
+    /// `None` while it is lent, or being loaded.
     keyspace: Option<Keyspace>,
     limits: Arc<Limits>,
     seed: u64,
@@ -30,11 +31,16 @@ pub(crate) struct Shard {
 impl Shard {
     /// `commands` is how many rows the registry counts; `seed` starts the generator behind SPOP and RANDOMKEY.
     pub(crate) fn new(keyspace: Keyspace, limits: Arc<Limits>, commands: usize, seed: u64, ticks: Ticks) -> Shard {
+        let mut shard = Shard::empty(limits, commands, seed, ticks);
+        shard.move_in(keyspace);
+        shard
+    }
+
+    /// As [`Shard::new`], but its keyspace is still to come.
+    pub(crate) fn empty(limits: Arc<Limits>, commands: usize, seed: u64, ticks: Ticks) -> Shard {
         let tally = Tally { commands: vec![CommandTally::default(); commands], ..Tally::default() };
         let (meter, effects) = (Meter::new(ticks), Effects::default());
-        let mut shard = Shard { keyspace: Some(keyspace), limits, seed, meter, effects, tally, is_heard: true };
-        shard.limit_readers();
-        shard
+        Shard { keyspace: None, limits, seed, meter, effects, tally, is_heard: true }
     }
 
     /// New limits, from a change of settings.
@@ -106,6 +112,13 @@ impl Shard {
         self.keyspace.take().expect("a parked shard reads no mailbox")
     }
 
+    /// Takes the keyspace in that was loaded for it.
+    pub(crate) fn move_in(&mut self, keyspace: Keyspace) {
+        debug_assert!(self.keyspace.is_none(), "a shard has one keyspace");
+        self.keyspace = Some(keyspace);
+        self.limit_readers();
+    }
+
     /// Takes the keyspace back, and what the unit did.
     pub(crate) fn take_back(&mut self, returned: Returned) {
         let Returned { keyspace, effects, tallies } = returned;
@@ -173,6 +186,44 @@ impl Shard {
         (0..keyspace.databases()).filter_map(|number| keyspace.database(number).next_deadline()).min()
     }
 
+    /// The cut of a snapshot: from here on the keyspace owes an image of what it holds now.
+    pub(crate) fn begin_image(&mut self, scribes: &mut dyn FnMut() -> Box<dyn Scribe>) -> Cut {
+        let extents = self.keyspace.as_mut().map(|keyspace| keyspace.begin_image(scribes)).unwrap_or_default();
+        Cut { extents, changed: self.tally.changed + self.effects.changed }
+    }
+
+    /// Writes about so many bytes of the image.
+    pub(crate) fn image_step(&mut self, bytes: usize) {
+        if let Some(keyspace) = &mut self.keyspace {
+            keyspace.image_step(bytes);
+        }
+    }
+
+    /// Hands over what was written of the image; true if that is all there will be.
+    pub(crate) fn collect_image(&mut self, at_least: usize, visit: &mut dyn FnMut(Piece)) -> bool {
+        let Some(keyspace) = &mut self.keyspace else { return false };
+        let is_written = keyspace.collect_image(at_least, visit);
+        // Databases that were emptied and had to stay until they were written.
+        keyspace.left().into_iter().for_each(|database| self.effects.discard_database(database));
+        is_written
+    }
+
+    /// Bytes of the image that wait to be handed over.
+    pub(crate) fn image_bytes(&self) -> usize {
+        self.keyspace.as_ref().map_or(0, Keyspace::image_bytes)
+    }
+
+    pub(crate) fn cancel_image(&mut self) {
+        if let Some(keyspace) = &mut self.keyspace {
+            keyspace.cancel_image();
+        }
+    }
+
+    /// The shard's clock, for who measures what it does beside its calls.
+    pub(crate) fn ticks(&self) -> u64 {
+        self.meter.ticks()
+    }
+
     /// Large values to be freed elsewhere.
     pub(crate) fn discarded(&mut self) -> impl Iterator<Item = Discard> {
         self.effects.discarded.drain(..)
@@ -198,6 +249,7 @@ impl Shard {
         if let Some(keyspace) = &self.keyspace {
             let kept = keyspace.interests().kept();
             (tally.cached_keys, tally.cached_items) = (kept.0 as u64, kept.1 as u64);
+            tally.saved_keys = keyspace.image_written() as u64;
             tally.databases = (0..keyspace.databases()).map(|number| tally_of(keyspace.database(number), now)).collect();
         }
         tally

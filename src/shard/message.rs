@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::metrics::Tally;
+use crate::shard::saving::Save;
 use crate::shard::{Batch, Gate, Loan};
 
 /// What a shard can be asked.
@@ -16,6 +17,8 @@ pub(crate) enum Message {
     Part(Box<Batch>, Arc<Gate>),
     /// Hand over the keyspace and park until it is back. Placed by the sequencer only.
     Borrow(Borrow),
+    /// Begin a snapshot when the gate opens: what the keyspace holds then is to be written down. Placed by the sequencer only.
+    Save(Box<Save>, Arc<Gate>),
     /// How are you? Being answered at all is the heartbeat. `reset` forgets the statistics first (CONFIG RESETSTAT).
     Report { answer: oneshot::Sender<Tally>, reset: bool },
 }

@@ -25,6 +25,11 @@ impl Meter {
         Meter { ticks, running: None, tally: CommandTally::default(), since: 0 }
     }
 
+    /// The clock now.
+    pub(crate) fn ticks(&self) -> u64 {
+        (self.ticks)()
+    }
+
     /// Work begins: the time until now belongs to nobody.
     pub(crate) fn begin(&mut self) {
         debug_assert!(self.running.is_none(), "what ran before has been counted");

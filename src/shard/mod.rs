@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`message`] (what may be asked), [`batch`] (what one read of one connection sends), [`core`] (what a shard does:
 //! plain `&mut self` functions without an await, driven by seed in the simulation), [`meter`] (whose calls take how long), [`task`] (two hundred lines of tokio around it),
-//! [`loan`] (a keyspace on its way to a borrower and back), [`outbox`] (events of keys leave here, to be told), [`reclaim`] (large values leave here, to be freed off the shard).
+//! [`loan`] (a keyspace on its way to a borrower and back), [`outbox`] (events of keys leave here, to be told), [`reclaim`] (large values leave here, to be freed off the shard), [`saving`] (the shard's side of a snapshot).
 
 pub(crate) mod batch;
 pub(crate) mod core;
@@ -13,6 +13,7 @@ pub(crate) mod message;
 pub(crate) mod meter;
 pub(crate) mod outbox;
 pub(crate) mod reclaim;
+pub(crate) mod saving;
 pub(crate) mod task;
 
 pub(crate) use batch::{Batch, Call};

@@ -10,7 +10,9 @@ use tokio::time::{Instant, sleep_until};
 use crate::command::Limits;
 use crate::shard::mailbox::Inbox;
 use crate::shard::reclaim::Reclaimer;
+use crate::shard::saving::Saving;
 use crate::shard::{Batch, Loan, Message, Outbox, Shard};
+use crate::store::Keyspace;
 use crate::time::UnixMillis;
 
 /// Messages handled before the connections of the same thread get a turn. 64 batches of a deep pipeline are about a millisecond.
@@ -22,14 +24,20 @@ const SWEEP_KEYS_MAX: usize = 1000;
 /// The shortest time between two sweeps that find nothing urgent: expiry by the clock need not be finer.
 const SWEEP_PAUSE: Duration = Duration::from_millis(10);
 
-/// Runs a shard until every mailbox handle is gone.
+/// Runs a shard until every mailbox handle is gone. `home`: its keyspace, which whoever loads data has in hand to begin with.
 pub(crate) async fn run(
     mut shard: Shard,
+    home: oneshot::Receiver<Keyspace>,
     mut inbox: Inbox,
     mut limits: watch::Receiver<Arc<Limits>>,
     reclaimer: Reclaimer,
     outbox: Outbox,
 ) {
+    let Some(first) = await_keyspace(&mut shard, home, &mut inbox).await else { return };
+    let mut saving = None;
+    if let Some(message) = first {
+        handle(&mut shard, &mut saving, message, UnixMillis::now(), &outbox).await;
+    }
     let mut messages = Vec::with_capacity(TURN_MESSAGES_MAX);
     let mut timer = pin!(sleep_until(Instant::now()));
     // The deadline the timer is set for; `None` while it is not set.
@@ -50,6 +58,7 @@ pub(crate) async fn run(
                 }
                 usize::MAX
             }
+            () = is_due(&saving), if saving.is_some() => usize::MAX,
             // Nobody asks for anything, but keys may be due that were not to be looked for until now.
             Ok(()) = limits.changed() => {
                 shard.limit(limits.borrow_and_update().clone());
@@ -67,9 +76,14 @@ pub(crate) async fn run(
         shard.hear(outbox.is_heard());
         shard.wake();
         for message in messages.drain(..) {
-            handle(&mut shard, message, now, &outbox).await;
+            handle(&mut shard, &mut saving, message, now, &outbox).await;
         }
         shard.rest();
+        if let Some(under_way) = &mut saving
+            && under_way.go_on(&mut shard)
+        {
+            saving = None;
+        }
         if shard.has_discarded() {
             shard.discarded().for_each(|discard| reclaimer.free(discard));
         }
@@ -84,7 +98,33 @@ pub(crate) async fn run(
     }
 }
 
-async fn handle(shard: &mut Shard, message: Message, now: UnixMillis, outbox: &Outbox) {
+/// Waits until the keyspace has been loaded, and says how the shard is meanwhile. Returns what was asked first that needs the keyspace, if that
+/// was before; `None` if all is over.
+async fn await_keyspace(shard: &mut Shard, home: oneshot::Receiver<Keyspace>, inbox: &mut Inbox) -> Option<Option<Message>> {
+    let mut home = pin!(home);
+    let mut first = None;
+    loop {
+        tokio::select! {
+            biased;
+            keyspace = &mut home => {
+                shard.move_in(keyspace.ok()?);
+                return Some(first);
+            }
+            message = inbox.recv(), if first.is_none() => match message? {
+                Message::Report { answer, reset: _ } => drop(answer.send(shard.tally(UnixMillis::now()))),
+                message => first = Some(message),
+            },
+        }
+    }
+}
+
+async fn is_due(saving: &Option<Saving>) {
+    if let Some(saving) = saving {
+        saving.is_due().await;
+    }
+}
+
+async fn handle(shard: &mut Shard, saving: &mut Option<Saving>, message: Message, now: UnixMillis, outbox: &Outbox) {
     match message {
         Message::Run(mut batch) => {
             shard.run(&mut batch, now);
@@ -110,6 +150,13 @@ async fn handle(shard: &mut Shard, message: Message, now: UnixMillis, outbox: &O
             // A loan returns itself when it is dropped, so that this can fail only when the borrower's thread died with the keyspace
             // in hand; the process is ending then.
             shard.take_back(back.await.expect("a loan returns when it is dropped"));
+            shard.wake();
+        }
+        Message::Save(save, gate) => {
+            shard.rest();
+            gate.passed().await;
+            debug_assert!(saving.is_none(), "who asks waits until the last one is over");
+            *saving = Some(Saving::begin(shard, *save));
             shard.wake();
         }
         Message::Report { answer, reset } => {

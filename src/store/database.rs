@@ -8,7 +8,8 @@ use super::edit::{Books, EntryMut};
 use super::entry::{Block, Entry};
 use super::expiry::{Deadlines, Due};
 use super::hasher::KeyHasher;
-use super::segment::tag_of;
+use super::image::{Extent, Image, LARGE_BYTES, Piece, Scribe};
+use super::segment::{Place, tag_of};
 use super::value::{Content, INLINE_TEXT_MAX, Kind, Text, Value};
 use crate::time::UnixMillis;
 
@@ -63,11 +64,20 @@ pub struct Database {
     books: Books,
     hasher: KeyHasher,
     stamp: Stamp,
+    /// What is being written down of it, while that is so.
+    image: Option<Box<Image>>,
 }
 
 impl Database {
     pub(super) fn new(hasher: KeyHasher) -> Database {
-        Database { directory: Directory::new(), deadlines: Deadlines::default(), books: Books::default(), hasher, stamp: Stamp::default() }
+        Database {
+            directory: Directory::new(),
+            deadlines: Deadlines::default(),
+            books: Books::default(),
+            hasher,
+            stamp: Stamp::default(),
+            image: None,
+        }
     }
 
     /// Keys, those included that are due but not yet removed.
@@ -127,6 +137,7 @@ impl Database {
     #[inline]
     pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<EntryMut<'_>> {
         self.check_hash(hash, key);
+        self.before_change(hash, key);
         let slot = self.directory.find_mut(hash, key)?;
         Some(EntryMut::new(slot, hash, &mut self.books))
     }
@@ -134,6 +145,7 @@ impl Database {
     /// The entry of a key, which holds what `make` returns if it was not there. One search if it was.
     pub fn find_or_add(&mut self, hash: u64, key: &[u8], make: impl FnOnce() -> Value) -> EntryMut<'_> {
         self.check_hash(hash, key);
+        self.before_change(hash, key);
         let place = match self.directory.segment(hash).find(tag_of(hash), key) {
             Some(place) => place,
             None => {
@@ -148,6 +160,7 @@ impl Database {
     /// Stores a value under a key, whatever was there, and returns that.
     pub fn insert(&mut self, hash: u64, key: &[u8], value: Value, deadline: Option<UnixMillis>) -> Option<Value> {
         self.check_hash(hash, key);
+        self.before_change(hash, key);
         let stamp = self.stamp;
         let Some(slot) = self.directory.find_mut(hash, key) else {
             let mut scratch = Vec::new();
@@ -180,6 +193,7 @@ impl Database {
     #[inline]
     pub fn set_text(&mut self, hash: u64, key: &[u8], text: &[u8], deadline: Keep) -> Option<Value> {
         self.check_hash(hash, key);
+        self.before_change(hash, key);
         let content = Content::of_text(text);
         let stamp = self.stamp;
         let Some(slot) = self.directory.find_mut(hash, key) else {
@@ -214,12 +228,16 @@ impl Database {
         let block = Block::new(key, content, deadline, self.stamp.born);
         self.books.add(hash, block.entry());
         self.directory.insert(hash, block, &self.hasher);
+        if self.image.is_some() {
+            self.mark_new(hash, key);
+        }
         self.deadlines.change(hash, None, deadline);
     }
 
     /// Removes a key, and returns what it held and until when.
     pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<(Value, Option<UnixMillis>)> {
         self.check_hash(hash, key);
+        self.before_change(hash, key);
         let place = self.directory.segment(hash).find(tag_of(hash), key)?;
         let mut block = self.directory.remove(hash, place)?;
         self.books.remove(hash, block.entry());
@@ -230,6 +248,7 @@ impl Database {
 
     /// Gives a key a deadline, or takes it away. False if there is no such key.
     pub fn set_deadline(&mut self, hash: u64, key: &[u8], deadline: Option<UnixMillis>) -> bool {
+        self.before_change(hash, key);
         let Some(slot) = self.directory.find_mut(hash, key) else { return false };
         let mut entry = EntryMut::new(slot, hash, &mut self.books);
         let before = entry.deadline();
@@ -314,6 +333,9 @@ impl Database {
             self.books.members.forget(deadline, hash);
             return swept;
         };
+        if self.image.is_some() {
+            self.write_first(hash, place);
+        }
         let mut entry = EntryMut::new(self.directory.segment_mut(hash).slot_mut(place), hash, &mut self.books);
         let Some(due) = entry.entry().due(now) else { return swept };
         if let Due::Members(_) = due {
@@ -340,6 +362,9 @@ impl Database {
         let hasher = &self.hasher;
         let is_it = |entry: Entry<'_>| entry.deadline() == Some(deadline) && hasher.hash(entry.key()) == hash;
         let place = self.directory.segment(hash).find_where(tag_of(hash), is_it)?;
+        if self.image.is_some() {
+            self.write_first(hash, place);
+        }
         let block = self.directory.remove(hash, place)?;
         self.books.remove(hash, block.entry());
         self.deadlines.removed(deadline);
@@ -352,6 +377,16 @@ impl Database {
         let mut empty = Database::new(self.hasher.clone());
         empty.stamp = self.stamp;
         std::mem::replace(self, empty)
+    }
+
+    /// What every change of an entry begins with: the image that is being made is paid what it is owed of it.
+    #[inline]
+    fn before_change(&mut self, hash: u64, key: &[u8]) {
+        if self.image.is_some()
+            && let Some(place) = self.directory.segment(hash).find(tag_of(hash), key)
+        {
+            self.write_first(hash, place);
+        }
     }
 
     /// A hash of another key would put the entry where nobody finds it.
@@ -369,6 +404,124 @@ impl Database {
         assert_eq!(self.deadlines.next(), self.iter().filter_map(Entry::deadline).min());
         assert_eq!(self.books.members.keys(), self.iter().filter(|entry| entry.member_deadline().is_some()).count());
         assert_eq!(self.books.members.next(), self.iter().filter_map(Entry::member_deadline).min());
+    }
+}
+
+/// Its image (`image` says how it is made).
+impl Database {
+    /// The cut.
+    pub(super) fn begin_image(&mut self, version: u64, number: usize, scribe: Box<dyn Scribe>) -> Extent {
+        debug_assert!(self.image.is_none(), "one image at a time");
+        self.image = Some(Box::new(Image::new(version, number, scribe)));
+        Extent { database: number, keys: self.len(), volatile: self.volatile(), with_mortals: self.books.members.keys() }
+    }
+
+    pub(super) fn image(&self) -> Option<&Image> {
+        self.image.as_deref()
+    }
+
+    pub(super) fn cancel_image(&mut self) {
+        if let Some(image) = &mut self.image {
+            image.cancel();
+        }
+    }
+
+    /// Takes away what was written, in pieces of at least so many bytes, and the image itself when that was all.
+    pub(super) fn collect_image(&mut self, at_least: usize, visit: &mut dyn FnMut(Piece)) {
+        if let Some(image) = &mut self.image {
+            let is_done = image.is_done();
+            image.collect(if is_done { 1 } else { at_least }, visit);
+            if is_done {
+                self.image = None;
+            }
+        }
+    }
+
+    /// Writes about so many bytes of what the image is owed. Returns how many are left of them: not all, or the walk is done.
+    pub(super) fn image_step(&mut self, mut budget: usize) -> usize {
+        /// What looking at a slot costs, in bytes written.
+        const SLOT_COST: usize = 2;
+        let Some(mut image) = self.image.take() else { return budget };
+        if let Some((hash, key)) = &image.open {
+            match self.directory.segment(*hash).find(tag_of(*hash), key) {
+                Some(place) => {
+                    let segment = self.directory.segment_mut(*hash);
+                    let before = image.waiting();
+                    if let Some(entry) = segment.slot(place).entry()
+                        && image.write_part(entry, false)
+                    {
+                        segment.slot_mut(place).mark(true);
+                    }
+                    budget = budget.saturating_sub(image.waiting() - before);
+                }
+                // Cannot be: who removes it has it written first.
+                None => image.open = None,
+            }
+        }
+        while budget > 0 && image.open.is_none() && !image.has_ended_parts() && !image.is_done() {
+            let segment = self.directory.segment_at_mut(image.position as u32);
+            let mut at = 0;
+            while segment.version < image.version && at < segment.slots() && budget > 0 {
+                let slot = segment.slot_ahead(at);
+                if let Some(entry) = slot.entry()
+                    && !slot.is_marked()
+                    && image.is_wanted()
+                {
+                    if entry.heap_bytes() > LARGE_BYTES {
+                        image.open = Some((self.hasher.hash(entry.key()), entry.key().into()));
+                        break;
+                    }
+                    budget = budget.saturating_sub(image.write(entry));
+                }
+                budget = budget.saturating_sub(SLOT_COST);
+                at += 1;
+            }
+            if segment.version < image.version {
+                let is_whole = at == segment.slots();
+                // What has been written of it is marked if the walk has to come back, and unmarked when all has.
+                segment.mark(0..at, !is_whole);
+                if !is_whole {
+                    break;
+                }
+                segment.version = image.version;
+            }
+            // The first position behind the segment's prefix.
+            image.position = (u64::from(segment.prefix()) + 1) << (32 - u32::from(segment.depth()));
+        }
+        self.image = Some(image);
+        budget
+    }
+
+    /// An entry is about to change: has it written, if it is owed.
+    #[cold]
+    #[inline(never)]
+    fn write_first(&mut self, hash: u64, place: Place) {
+        let Some(image) = &mut self.image else { return };
+        let segment = self.directory.segment_mut(hash);
+        let slot = segment.slot(place);
+        if segment.version >= image.version || slot.is_marked() || !image.is_wanted() {
+            return;
+        }
+        let Some(entry) = slot.entry() else { return };
+        if image.open.as_ref().is_some_and(|(open, key)| *open == hash && **key == *entry.key()) {
+            image.write_part(entry, true);
+        } else {
+            image.write(entry);
+        }
+        segment.slot_mut(place).mark(true);
+    }
+
+    /// An entry has come that the cut did not have.
+    #[cold]
+    fn mark_new(&mut self, hash: u64, key: &[u8]) {
+        let Some(image) = &self.image else { return };
+        let segment = self.directory.segment_mut(hash);
+        if segment.version < image.version
+            && image.is_wanted()
+            && let Some(place) = segment.find(tag_of(hash), key)
+        {
+            segment.slot_mut(place).mark(true);
+        }
     }
 }
 

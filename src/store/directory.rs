@@ -215,7 +215,9 @@ impl Directory {
         let first = ((segment.prefix() ^ 1) as usize) << u32::from(self.depth - segment.depth());
         let neighbour = self.places[first] as usize;
         let other = &self.segments[neighbour];
-        (other.depth() == segment.depth() && other.len() + segment.len() < MERGE_ENTRIES).then_some(neighbour)
+        // While an image is being made, one of them may still owe what the other has paid.
+        let alike = other.depth() == segment.depth() && other.version == segment.version;
+        (alike && other.len() + segment.len() < MERGE_ENTRIES).then_some(neighbour)
     }
 
     fn merge(&mut self, one: usize, other: usize) {
@@ -224,8 +226,7 @@ impl Directory {
         let (kept, gone) = (one.min(other), one.max(other));
         let len = self.segments[one].len() + self.segments[other].len();
         self.table_bytes -= self.segments[one].bytes() + self.segments[other].bytes();
-        // The older version: a snapshot must not take what one of them still owes it for saved.
-        let version = self.segments[one].version.min(self.segments[other].version);
+        let version = self.segments[one].version;
         let slots = self.segments[kept].drain().chain(self.segments[gone].drain());
         let mut segment = Segment::of_slots(prefix >> 1, depth - 1, slots, len);
         segment.version = version;
@@ -300,8 +301,13 @@ fn scramble(state: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// What a scan reads of the directory.
+/// What a scan and the walk of an image read of the directory.
 impl Directory {
+    /// As [`Directory::segment_at`], to be changed.
+    pub(super) fn segment_at_mut(&mut self, top: u32) -> &mut Segment {
+        self.segment_mut(u64::from(top) << 32)
+    }
+
     /// The segment of those hashes that begin with these 32 bits.
     pub(super) fn segment_at(&self, top: u32) -> &Segment {
         self.segment(u64::from(top) << 32)

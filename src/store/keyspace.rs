@@ -2,6 +2,7 @@
 
 use super::database::Database;
 use super::hasher::KeyHasher;
+use super::image::{Extent, Piece, Scribe};
 use super::interests::Interests;
 
 /// Which slice of the whole a keyspace is. Cursors of SCAN name it.
@@ -21,6 +22,11 @@ struct Inside {
     part: Part,
     databases: Vec<Database>,
     interests: Interests,
+    /// Of the last image that was begun.
+    image: u64,
+    is_imaging: bool,
+    /// Databases that were emptied before all of them was written.
+    leaving: Vec<Database>,
     /// Switched only by who holds the keyspaces of all shards, so that no unit finds it on here and off there.
     recorded: bool,
 }
@@ -30,7 +36,17 @@ impl Keyspace {
     pub fn new(databases: usize, part: Part, seeds: [u64; 4]) -> Keyspace {
         let hasher = KeyHasher::new(seeds);
         let databases = (0..databases).map(|_| Database::new(hasher.clone())).collect();
-        Keyspace { inside: Box::new(Inside { hasher, part, databases, interests: Interests::default(), recorded: false }) }
+        let inside = Inside {
+            hasher,
+            part,
+            databases,
+            interests: Interests::default(),
+            image: 0,
+            is_imaging: false,
+            leaving: Vec::new(),
+            recorded: false,
+        };
+        Keyspace { inside: Box::new(inside) }
     }
 
     #[must_use]
@@ -105,6 +121,95 @@ impl Keyspace {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.inside.databases.iter().map(Database::bytes).sum()
+    }
+
+    /// Empties a database, and hands over what it held, unless it is still being written down: then [`Keyspace::left`] does that.
+    pub fn empty(&mut self, number: usize) -> Option<Database> {
+        let old = self.inside.databases[number].take();
+        if old.image().is_none() {
+            return Some(old);
+        }
+        self.inside.leaving.push(old);
+        None
+    }
+}
+
+/// Its image: all that its databases hold at one moment.
+impl Keyspace {
+    /// The moment. Each database that holds something gets a scribe of its own.
+    ///
+    /// # Panics
+    /// While another image is being made.
+    pub fn begin_image(&mut self, scribe: &mut dyn FnMut() -> Box<dyn Scribe>) -> Vec<Extent> {
+        let Inside { databases, image, is_imaging, .. } = &mut *self.inside;
+        assert!(!*is_imaging, "one image at a time");
+        *image += 1;
+        let filled = databases.iter_mut().enumerate().filter(|(_, database)| !database.is_empty());
+        let extents: Vec<Extent> = filled.map(|(number, database)| database.begin_image(*image, number, scribe())).collect();
+        *is_imaging = true;
+        extents
+    }
+
+    /// Whether an image is being made.
+    #[inline]
+    #[must_use]
+    pub fn is_imaging(&self) -> bool {
+        self.inside.is_imaging
+    }
+
+    fn imaging(&mut self) -> impl Iterator<Item = &mut Database> {
+        let Inside { databases, leaving, .. } = &mut *self.inside;
+        leaving.iter_mut().chain(databases).filter(|database| database.image().is_some())
+    }
+
+    /// Writes about so many bytes of what is owed.
+    pub fn image_step(&mut self, budget: usize) {
+        // Before anything else what has been begun: its parts must not mix with another's.
+        if let Some(begun) = self.imaging().find(|database| database.image().is_some_and(|image| image.open.is_some())) {
+            begun.image_step(budget);
+            return;
+        }
+        let mut left = budget;
+        for database in self.imaging() {
+            left = database.image_step(left);
+            let image = database.image();
+            if left == 0 || image.is_some_and(|image| image.open.is_some() || image.has_ended_parts()) {
+                return;
+            }
+        }
+    }
+
+    /// Takes away what was written, in pieces of at least so many bytes; true if that was the end of the image.
+    pub fn collect_image(&mut self, at_least: usize, visit: &mut dyn FnMut(Piece)) -> bool {
+        self.imaging().for_each(|database| database.collect_image(at_least, visit));
+        let is_over = self.imaging().next().is_none();
+        self.inside.is_imaging &= !is_over;
+        is_over
+    }
+
+    /// Bytes that were written and wait to be taken away.
+    #[must_use]
+    pub fn image_bytes(&self) -> usize {
+        let Inside { databases, leaving, .. } = &*self.inside;
+        databases.iter().chain(leaving).filter_map(Database::image).map(super::image::Image::waiting).sum()
+    }
+
+    /// Entries of the image that were written.
+    #[must_use]
+    pub fn image_written(&self) -> usize {
+        let Inside { databases, leaving, .. } = &*self.inside;
+        databases.iter().chain(leaving).filter_map(Database::image).map(|image| image.written).sum()
+    }
+
+    /// Nobody wants the image any more. It goes on being made, of nothing: until it is over no other can begin.
+    pub fn cancel_image(&mut self) {
+        self.imaging().for_each(Database::cancel_image);
+    }
+
+    /// Databases that were emptied and have been written since.
+    pub fn left(&mut self) -> Vec<Database> {
+        let leaving = &mut self.inside.leaving;
+        leaving.extract_if(.., |database| database.image().is_none()).collect()
     }
 }
 

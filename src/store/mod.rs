@@ -6,6 +6,7 @@
 //! - memory is counted as it is allocated ([`Database::bytes`]), by the allocator's own size classes (`memory`);
 //! - it grows and shrinks one segment at a time, so that no single call is long ([`Database::take`] is how a whole one is freed);
 //! - a scan's cursor survives growing and shrinking (`scan`);
+//! - it can be written down as it is at one moment while it goes on changing (`image`);
 //! - who watches keys or waits for them costs nothing while there is nobody (`interests`);
 //! - deadlines cost nothing for keys that have none (`expiry`), and expiring is the caller's decision: nothing here reads a clock.
 mod awaited;
@@ -15,6 +16,7 @@ mod edit;
 mod entry;
 mod expiry;
 mod hasher;
+mod image;
 mod interests;
 mod keyed;
 mod keyspace;
@@ -36,6 +38,7 @@ pub use database::{Database, Keep, Stamp};
 pub use edit::{EntryMut, Guard};
 pub use entry::Entry;
 pub use expiry::Due;
+pub use image::{Extent, PartEnd, Piece, Scribe};
 pub use keyspace::{Keyspace, Part};
 pub use memory::size_class;
 pub use readers::{Prefixes, Reader, Stale};

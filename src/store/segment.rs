@@ -24,6 +24,9 @@ const BEGINNING_BYTES: usize = 40;
 /// 48 bits of address are what user space has on x86-64 and aarch64; `Slot::new` checks it.
 const ADDRESS_BITS: u32 = 48;
 const ADDRESS_MASK: usize = (1 << ADDRESS_BITS) - 1;
+/// The lowest bit of an address is 0, as blocks are aligned to eight: set, it is a mark on the slot. What it means is `image`'s to say.
+const MARK: usize = 1;
+const HEAD_MASK: usize = ADDRESS_MASK & !MARK;
 
 /// The bits of a hash that a segment uses: those at the other end from the directory's.
 #[inline]
@@ -40,7 +43,7 @@ impl Slot {
 
     fn new(block: Block, tag: u16) -> Slot {
         let head = block.into_raw();
-        assert!(head.addr().get() <= ADDRESS_MASK, "an address of user space has 48 bits");
+        assert!(head.addr().get() & !HEAD_MASK == 0, "an address of user space has 48 bits, and blocks are aligned");
         Slot(head.as_ptr().map_addr(|address| address | usize::from(tag) << ADDRESS_BITS))
     }
 
@@ -56,7 +59,19 @@ impl Slot {
 
     #[inline]
     fn head(&self) -> Option<NonNull<Header>> {
-        NonNull::new(self.0.map_addr(|address| address & ADDRESS_MASK))
+        NonNull::new(self.0.map_addr(|address| address & HEAD_MASK))
+    }
+
+    /// Whether the image that is being made has nothing to ask of this entry.
+    #[inline]
+    pub(super) fn is_marked(&self) -> bool {
+        self.0.addr() & MARK != 0
+    }
+
+    /// Sets the mark of a slot that holds an entry, or takes it away.
+    pub(super) fn mark(&mut self, is_marked: bool) {
+        debug_assert!(!self.is_empty(), "an empty slot is null");
+        self.0 = self.0.map_addr(|address| if is_marked { address | MARK } else { address & !MARK });
     }
 
     #[inline]
@@ -82,10 +97,13 @@ impl Slot {
 
     /// Does something to the block that may move it. If that panics, the slot is left empty rather than pointing at what was freed.
     pub(super) fn change<R>(&mut self, change: impl FnOnce(&mut Block) -> R) -> Option<R> {
-        let tag = self.tag();
+        let (tag, is_marked) = (self.tag(), self.is_marked());
         let mut block = self.take()?;
         let result = change(&mut block);
         *self = Slot::new(block, tag);
+        if is_marked {
+            self.mark(true);
+        }
         Some(result)
     }
 
@@ -194,7 +212,7 @@ pub(super) struct Segment {
     /// Every entry here has `prefix` as the top `depth` bits of its hash.
     prefix: u32,
     depth: u8,
-    /// Of the last snapshot that has saved this segment.
+    /// Of the last image that had all of this segment.
     pub(super) version: u64,
 }
 
@@ -403,6 +421,25 @@ impl Segment {
             }
             slot.entry()
         })
+    }
+
+    /// How many slots the table has, empty ones too.
+    pub(super) fn slots(&self) -> usize {
+        self.table.len() * BUCKET_SLOTS
+    }
+
+    /// The slot of that number, below [`Segment::slots`]. One some turns ahead is asked for.
+    pub(super) fn slot_ahead(&self, nth: usize) -> &Slot {
+        if let Some(bucket) = self.table.get((nth + ENTRIES_AHEAD) / BUCKET_SLOTS) {
+            bucket.0[(nth + ENTRIES_AHEAD) % BUCKET_SLOTS].prefetch();
+        }
+        &self.table[nth / BUCKET_SLOTS].0[nth % BUCKET_SLOTS]
+    }
+
+    /// The slots of these numbers that hold an entry, to be marked or not.
+    pub(super) fn mark(&mut self, slots: std::ops::Range<usize>, is_marked: bool) {
+        let all = self.table.iter_mut().flat_map(|bucket| &mut bucket.0);
+        all.skip(slots.start).take(slots.len()).filter(|slot| !slot.is_empty()).for_each(|slot| slot.mark(is_marked));
     }
 
     /// The entry in some slot of the table, if there is one.

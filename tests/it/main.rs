@@ -30,6 +30,7 @@ mod rdb;
 mod robustness;
 mod serial;
 mod settings;
+mod snapshots;
 mod tracking;
 mod transcripts;
 mod tutorial;

@@ -14,7 +14,7 @@ use crate::json::{Json, unhex};
 use crate::reply::Reply;
 
 /// Whoever answers calls: a server, or shards in this process.
-trait Answers {
+pub trait Answers {
     /// None if there is no such command.
     fn try_ask(&mut self, words: &[&[u8]]) -> Option<Reply>;
 
@@ -49,7 +49,7 @@ impl Answers for crate::wire::Wire {
 }
 
 /// All that a key holds, in an order of its own where the type has none.
-fn contents(server: &mut impl Answers, key: &[u8]) -> (String, Reply) {
+pub fn contents(server: &mut impl Answers, key: &[u8]) -> (String, Reply) {
     let kind = match server.ask(&[b"TYPE", key]) {
         Reply::Simple(kind) => String::from_utf8(kind).unwrap(),
         other => panic!("TYPE: {other}"),
@@ -160,7 +160,7 @@ fn is_ok(reply: &Reply) -> bool {
 }
 
 /// What makes a key of every type and encoding: its name, and the calls.
-fn samples() -> Vec<(&'static str, Vec<Vec<Vec<u8>>>)> {
+pub fn samples() -> Vec<(&'static str, Vec<Vec<Vec<u8>>>)> {
     let calls = |calls: &[&str]| calls.iter().map(|call| call.split(' ').map(|word| word.as_bytes().to_vec()).collect()).collect();
     let many = |command: &str, key: &str, words: &dyn Fn(u32) -> Vec<String>, count: u32| {
         let call = |numbers: Vec<u32>| -> Vec<Vec<u8>> {
@@ -249,7 +249,7 @@ fn own_samples() -> Vec<Vec<&'static str>> {
 }
 
 /// Makes a sample; commands that are not there make it less than it could be.
-fn make(server: &mut impl Answers, calls: &[Vec<Vec<u8>>]) {
+pub fn make(server: &mut impl Answers, calls: &[Vec<Vec<u8>>]) {
     for call in calls {
         let words: Vec<&[u8]> = call.iter().map(Vec::as_slice).collect();
         server.try_ask(&words);
@@ -284,7 +284,7 @@ fn dumps_go_both_ways_between_us_and_redis() {
     }
 }
 
-fn data(name: &str) -> PathBuf {
+pub fn data(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
 }
 
@@ -384,7 +384,7 @@ fn files_of_every_version_hold_what_their_servers_said() {
 }
 
 /// Every key of the selected database, and what it holds.
-fn everything(server: &mut impl Answers) -> BTreeMap<Vec<u8>, (String, Reply)> {
+pub fn everything(server: &mut impl Answers) -> BTreeMap<Vec<u8>, (String, Reply)> {
     let keys = elements(server.line("KEYS *"));
     keys.into_iter().map(bulk).map(|key| (key.clone(), contents(server, &key))).collect()
 }

@@ -34,7 +34,7 @@ const ROOMS: &[Room] = &[
     room("pubsub", 6, &["command", "resp", "glob"]),
     room("http", 6, &["metrics", "settings", "error"]),
     room("router", 7, &["shard", "command", "resp", "slot", "metrics", "time"]),
-    room("persist", 8, &["router", "shard", "command", "rdb", "resp", "settings", "error", "time"]),
+    room("persist", 8, &["router", "shard", "command", "rdb", "store", "resp", "settings", "slot", "error", "time"]),
     room("replication", 9, &["persist", "net", "command", "rdb", "resp", "error"]),
     room("script", 9, &["router", "command", "resp"]),
     room(

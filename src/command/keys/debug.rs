@@ -80,9 +80,11 @@ fn reload(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(),
 }
 
 fn write_and_read(old: &[Database], keyspace: &mut Keyspace, limits: &Limits, now: UnixMillis) -> Result<(), Wrong> {
-    let (mut writer, mut loading) = (Writer::new(&[], true), Loading { reader: Reader::new(), database: 0, keyspace, limits, now });
+    let (mut writer, mut loading) =
+        (Writer::new(rdb::VERSION_WITH_DEADLINES, &[]), Loading { reader: Reader::new(), database: 0, keyspace, limits, now });
     for (number, database) in old.iter().enumerate().filter(|(_, database)| !database.is_empty()) {
-        writer.database(number, database.len(), database.volatile());
+        writer.database(number);
+        writer.sizes(database.len(), database.volatile());
         for entry in database.iter() {
             let usage = if limits.frequency {
                 Use::Frequency(u8::try_from(limits.frequency_of(entry.access(), now)).unwrap_or(u8::MAX))

@@ -40,9 +40,10 @@ fn flush(cx: &mut Cx<'_>, chosen: impl Fn(usize) -> bool) {
     for keyspace in keyspaces {
         for number in (0..keyspace.databases()).filter(|&number| chosen(number)) {
             keyspace.touch_all(number, &[number]);
-            let old = keyspace.database_mut(number).take();
-            effects.changed += old.len() as u64;
-            effects.discard_database(old);
+            effects.changed += keyspace.database(number).len() as u64;
+            if let Some(old) = keyspace.empty(number) {
+                effects.discard_database(old);
+            }
         }
     }
     cx.outdate_all();

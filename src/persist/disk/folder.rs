@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
@@ -13,12 +13,12 @@ use super::{Disk, DiskFile, Held, Lock};
 
 /// Whom files belong to: the owner writes, others may read, as far as the umask lets them.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
+#[allow(dead_code, reason = "as the method that uses it")]
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
 
 #[derive(Debug)]
 pub(crate) struct Folder {
     directory: OwnedFd,
-    path: PathBuf,
 }
 
 impl Folder {
@@ -26,12 +26,7 @@ impl Folder {
     /// It is not there, is no directory, or may not be read.
     pub(crate) fn open(path: &Path) -> io::Result<Folder> {
         let directory = rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty())?;
-        Ok(Folder { directory, path: path.to_owned() })
-    }
-
-    /// As it was named when it was opened: for what the operator is told.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+        Ok(Folder { directory })
     }
 
     fn file(&self, name: &str, flags: OFlags) -> io::Result<Box<dyn DiskFile>> {
@@ -141,6 +136,8 @@ impl DiskFile for RealFile {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     /// A directory of this test's own.

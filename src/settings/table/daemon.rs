@@ -42,10 +42,13 @@ pub(super) static GENERAL: &[Directive] = &[
     ),
     live("dynamic-hz", "yes", Form::YesNo, "Tidy up more often with many clients.").idle("each connection keeps its own time limits"),
     live("shutdown-timeout", "10", COUNT, "Seconds a stopping daemon waits for its clients' last replies and for replicas."),
-    live("shutdown-on-sigterm", "default", SHUTDOWN, "How SIGTERM stops the daemon.")
-        .unenforced("nothing is saved yet, so every way of stopping is the same"),
-    live("shutdown-on-sigint", "default", SHUTDOWN, "How SIGINT stops the daemon.")
-        .unenforced("nothing is saved yet, so every way of stopping is the same"),
+    live(
+        "shutdown-on-sigterm",
+        "default",
+        SHUTDOWN,
+        "How SIGTERM stops the daemon: default saves a snapshot if there are save points. force: also when that fails.",
+    ),
+    live("shutdown-on-sigint", "default", SHUTDOWN, "How SIGINT stops the daemon, as above."),
     boot("io-threads", "1", Form::Integer { min: 1, max: 128 }, "Threads that read and write sockets.")
         .idle("each shard's thread serves its own connections: see shards"),
     boot("io-threads-do-reads", "no", Form::YesNo, "Whether those threads also read.")

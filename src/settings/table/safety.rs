@@ -2,8 +2,6 @@
 
 use super::{BYTES, COUNT, Directive, Form, LARGE, PORT, boot, live, protected};
 
-const DUMPS: &str = "snapshots are not there yet";
-const DUMP_TUNING: &str = "without snapshots nothing reads it";
 const LOG: &str = "the log of writes is not there yet";
 const LOG_TUNING: &str = "without appendonly nothing reads it";
 const REPLICAS: &str = "replication is not there yet";
@@ -17,16 +15,21 @@ pub(super) static SNAPSHOT: &[Directive] = &[
         "3600 1 300 100 60 10000",
         Form::SavePoints,
         "Pairs of seconds and changes: save a snapshot when so much time has passed with so many changes. Empty: never.",
-    )
-    .unenforced(DUMPS),
-    protected("dbfilename", "dump.rdb", Form::FileName, "Name of the snapshot file, in dir.").unenforced(DUMPS),
-    live("rdbcompression", "yes", Form::YesNo, "Compress long strings in snapshots.").idle(DUMP_TUNING),
-    boot("rdbchecksum", "yes", Form::YesNo, "End snapshots with a checksum.").idle(DUMP_TUNING),
-    live("stop-writes-on-bgsave-error", "yes", Form::YesNo, "Refuse writes after a failed snapshot.").idle(DUMP_TUNING),
-    live("rdb-save-incremental-fsync", "yes", Form::YesNo, "Flush a snapshot to disk as it is written.").idle(DUMP_TUNING),
-    live("rdb-del-sync-files", "no", Form::YesNo, "Delete files that only served a synchronization.").idle(DUMP_TUNING),
+    ),
+    protected("dbfilename", "dump.rdb", Form::FileName, "Name of the snapshot file, in dir."),
+    live("rdbcompression", "yes", Form::YesNo, "Compress long strings in snapshots."),
+    boot("rdbchecksum", "yes", Form::YesNo, "End snapshots with a checksum."),
+    live(
+        "rdb-version",
+        "10",
+        Form::Integer { min: 10, max: 12 },
+        "The version of the format that snapshots are written in: 10 is read by Redis since 7.0 and every Valkey. Members with deadlines need 12, and get it.",
+    ),
+    live("stop-writes-on-bgsave-error", "yes", Form::YesNo, "Refuse writes after a failed snapshot, while there are save points."),
+    live("rdb-save-incremental-fsync", "yes", Form::YesNo, "Make a snapshot durable as it is written, and not only at its end."),
+    live("rdb-del-sync-files", "no", Form::YesNo, "Delete files that only served a synchronization.").idle("there are no replicas yet"),
     live("rdb-version-check", "strict", Form::Choice(&["strict", "relaxed"]), "Whether snapshots of an unknown version are refused.")
-        .later(DUMPS),
+        .later("they always are"),
     live("sanitize-dump-payload", "no", Form::Choice(&["no", "yes", "clients"]), "Check foreign data thoroughly.")
         .idle("data from outside is always checked"),
 ];

@@ -44,7 +44,7 @@ pub(crate) static TABLE: &[SessionRow] = &[
         "[protover [AUTH username password] [SETNAME clientname]]",
     ),
     here("ping", Arity::at_least(1), ping::run)
-        .flags(Flags::FAST.and(Flags::SUBSCRIBED))
+        .flags(Flags::FAST.and(Flags::SUBSCRIBED).and(Flags::PROBE))
         .categories(Categories::CONNECTION)
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .doc("connection", "1.0.0", "Answers PONG, or the message it was given.", "O(1)", "[message]"),

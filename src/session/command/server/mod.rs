@@ -8,6 +8,7 @@ mod info;
 mod lolwut;
 mod memory;
 mod monitor;
+mod save;
 mod shutdown;
 mod time;
 
@@ -23,6 +24,8 @@ const ANYTIME: Flags = Flags::LOADING.and(Flags::STALE);
 const OPERATORS: Flags = ANYTIME.and(Flags::ADMIN).and(Flags::NOSCRIPT);
 /// What would bring foreign code in.
 const LOADS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_ASYNC_LOADING);
+/// What writes files.
+const SAVES: Flags = LOADS;
 const UNORDERED: &[&str] = &["nondeterministic_output_order"];
 const VARYING: &[&str] = &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"];
 const EVERYWHERE: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
@@ -181,7 +184,26 @@ pub(crate) static TABLE: &[SessionRow] = &[
         "",
         "",
     ),
-    here("shutdown", Arity::at_least(1), shutdown::run).flags(OPERATORS.and(Flags::NO_MULTI).and(Flags::ALLOW_BUSY)).doc(
+    SessionRow::ask("save", Arity::exactly(1), save::save).flags(SAVES.and(Flags::NO_MULTI)).doc(
+        "server",
+        "1.0.0",
+        "Writes a snapshot of all data, and answers when it is on disk.",
+        "O(N) where N is the number of keys",
+        "",
+    ),
+    SessionRow::ask("bgsave", Arity::at_least(1), save::bgsave).flags(SAVES).doc(
+        "server",
+        "1.0.0",
+        "Begins to write a snapshot of all data, or stops that.",
+        "O(1)",
+        "[SCHEDULE | CANCEL]",
+    ),
+    here("lastsave", Arity::exactly(1), save::lastsave)
+        .flags(ANYTIME.and(Flags::FAST))
+        .categories(Categories::ADMIN.and(Categories::DANGEROUS))
+        .tips(&["nondeterministic_output"])
+        .doc("server", "1.0.0", "Answers when the last snapshot was done, in seconds since 1970.", "O(1)", ""),
+    SessionRow::ask("shutdown", Arity::at_least(1), shutdown::run).flags(OPERATORS.and(Flags::NO_MULTI).and(Flags::ALLOW_BUSY)).doc(
         "server",
         "1.0.0",
         "Lets running calls finish and ends the server.",

@@ -3,22 +3,29 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::metrics::{CommandTally, add_errors};
+use crate::persist::Trouble;
 
 use super::Figures;
 use super::text::{Text, ratio};
 
-/// Nothing is saved yet, and that is what these lines say.
 pub(super) fn persistence(figures: &Figures, text: &mut Text) {
-    text.fields(&[("loading", 0), ("async_loading", 0), ("current_cow_peak", 0), ("current_cow_size", 0), ("current_cow_size_age", 0)]);
+    let saves = figures.board.keeper.saves.borrow().clone();
+    let is_loading = figures.board.health.has(Trouble::Loading);
+    text.fields(&[("loading", u64::from(is_loading)), ("async_loading", 0)]);
+    text.fields(&[("current_cow_peak", 0), ("current_cow_size", 0), ("current_cow_size_age", 0)]);
     text.field("current_fork_perc", "0.00");
-    text.fields(&[("current_save_keys_processed", 0), ("current_save_keys_total", 0)]);
-    text.field("rdb_changes_since_last_save", figures.whole.changed);
-    text.field("rdb_bgsave_in_progress", 0);
-    text.field("rdb_last_save_time", figures.board.started_at.seconds());
-    text.field("rdb_last_bgsave_status", "ok");
-    text.field("rdb_last_bgsave_time_sec", -1);
-    text.field("rdb_current_bgsave_time_sec", -1);
-    text.fields(&[("rdb_saves", 0), ("rdb_last_cow_size", 0), ("rdb_last_load_keys_expired", 0), ("rdb_last_load_keys_loaded", 0)]);
+    let (processed, total) = saves.running.map_or((0, 0), |running| (figures.whole.saved_keys.min(running.keys), running.keys));
+    text.fields(&[("current_save_keys_processed", processed), ("current_save_keys_total", total)]);
+    text.field("rdb_changes_since_last_save", figures.whole.changed.saturating_sub(saves.changes_saved));
+    let in_background = saves.running.filter(|running| running.in_background);
+    text.field("rdb_bgsave_in_progress", u64::from(in_background.is_some()));
+    text.field("rdb_last_save_time", saves.last.seconds());
+    text.field("rdb_last_bgsave_status", if saves.is_sound { "ok" } else { "err" });
+    let seconds = |seconds: Option<u64>| seconds.map_or(-1, |seconds| i64::try_from(seconds).unwrap_or(i64::MAX));
+    text.field("rdb_last_bgsave_time_sec", seconds(saves.last_seconds));
+    text.field("rdb_current_bgsave_time_sec", seconds(in_background.map(|running| running.since.elapsed().as_secs())));
+    text.fields(&[("rdb_saves", saves.count), ("rdb_last_cow_size", 0)]);
+    text.fields(&[("rdb_last_load_keys_expired", saves.keys_expired), ("rdb_last_load_keys_loaded", saves.keys_loaded)]);
     text.fields(&[("aof_enabled", 0), ("aof_rewrite_in_progress", 0), ("aof_rewrite_scheduled", 0)]);
     text.field("aof_last_rewrite_time_sec", -1);
     text.field("aof_current_rewrite_time_sec", -1);
@@ -26,6 +33,15 @@ pub(super) fn persistence(figures: &Figures, text: &mut Text) {
     text.fields(&[("aof_rewrites", 0), ("aof_rewrites_consecutive_failures", 0)]);
     text.field("aof_last_write_status", "ok");
     text.fields(&[("aof_last_cow_size", 0), ("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);
+    if is_loading {
+        let loading = figures.board.health.loading.now();
+        text.field("loading_start_time", loading.started.seconds());
+        text.field("loading_total_bytes", loading.total);
+        text.field("loading_rdb_used_mem", 0);
+        text.field("loading_loaded_bytes", loading.done);
+        text.field("loading_loaded_perc", format_args!("{:.2}", loading.percent()));
+        text.field("loading_eta_seconds", loading.seconds_left(figures.now));
+    }
 }
 
 pub(super) fn stats(figures: &Figures, text: &mut Text) {

@@ -1,3 +1,5 @@
+//! What cjson promises beyond the table of answers: that what it writes it reads again, and that hostile input costs little.
+
 use mlua::Lua;
 use proptest::prelude::*;
 

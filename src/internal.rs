@@ -10,7 +10,7 @@ use crate::router::{Round, Spare};
 use crate::script;
 use crate::session::{Entry, Handler, Registry};
 use crate::shard::batch::{Bond, Manner};
-use crate::shard::{Batch, Held, Shard};
+use crate::shard::{Batch, Held, Shard, Tools};
 use crate::slot;
 use crate::store::{Keyspace, Part};
 use crate::time::UnixMillis;
@@ -322,7 +322,8 @@ fn run_borrowed(batch: &mut Batch, owners: u64, shards: &mut [Shard], limits: &L
     for (index, shard) in shards.iter_mut().enumerate().filter(|(index, _)| owners & (1 << index) != 0) {
         held.take(index, shard.lend());
     }
-    held.run(batch, limits, now.0, || 0, now);
+    let tools = Tools { limits, seed: now.0, ticks: || 0, scripts: None };
+    held.run(batch, &tools, now);
     let record = held.take_record();
     for (index, returned) in held.give_back() {
         shards[index].take_back(returned);

@@ -29,7 +29,6 @@ mod router;
 // Floor 8: the disk.
 mod persist;
 // Floor 9: partners.
-#[allow(dead_code)] // The engine that calls it comes next.
 mod script;
 // Floor 10: the conversation.
 mod session;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::command::{Args, Classes, Effects, Fault, Flags, Limits, Outdated, Reach, Record, Row, What, keys_of};
+use crate::command::{Args, Classes, Effects, Fault, Flags, Limits, Outdated, Reach, Record, Row, Scripts, What, keys_of};
 use crate::store::types::Thresholds;
 use crate::store::{Database, Due, Entry, EntryMut, Guard, Keep, Keyspace, Kind, Reader, Stamp, Text, Typed, Value, Watch};
 use crate::time::UnixMillis;
@@ -30,6 +30,8 @@ pub(crate) struct Cx<'a> {
     touched: Vec<(usize, Box<[u8]>)>,
     /// Of the client whose batch this is, while it registers its watch.
     watch: Option<Arc<Watch>>,
+    /// Who runs scripts, where somebody does.
+    scripts: Option<&'a dyn Scripts>,
     /// The client whose batch this is, if it caches what it reads.
     reader: Option<Arc<Reader>>,
 }
@@ -38,7 +40,35 @@ impl<'a> Cx<'a> {
     pub(crate) fn new(reach: Reach<'a>, limits: &'a Limits, effects: &'a mut Effects, seed: &'a mut u64, now: UnixMillis) -> Cx<'a> {
         let events = limits.events;
         let touched = Vec::new();
-        Cx { now, expiry: now, limits, effects, database: 0, touches: true, events, reach, seed, touched, watch: None, reader: None }
+        Cx {
+            now,
+            expiry: now,
+            limits,
+            effects,
+            database: 0,
+            touches: true,
+            events,
+            reach,
+            seed,
+            touched,
+            watch: None,
+            reader: None,
+            scripts: None,
+        }
+    }
+
+    /// With somebody who runs scripts.
+    pub(crate) fn with_scripts(mut self, scripts: Option<&'a dyn Scripts>) -> Cx<'a> {
+        self.scripts = scripts;
+        self
+    }
+
+    pub(super) fn scripts(&self) -> Option<&'a dyn Scripts> {
+        self.scripts
+    }
+
+    pub(super) fn reach_mut(&mut self) -> &mut Reach<'a> {
+        &mut self.reach
     }
 
     /// Asks the processor for the line of the table where this key is looked up first. Returns the key's hash.
@@ -98,6 +128,11 @@ impl<'a> Cx<'a> {
     /// Nobody listens: no event need be told.
     pub(crate) fn hush(&mut self) {
         self.events = Classes::NONE;
+    }
+
+    /// Whether no event is told.
+    pub(super) fn is_hushed(&self) -> bool {
+        self.events == Classes::NONE
     }
 
     /// Whether such events are told.
@@ -463,6 +498,10 @@ impl<'a> Cx<'a> {
     /// The calls that follow are those of a client that caches what it reads.
     pub(crate) fn read_by(&mut self, reader: Arc<Reader>) {
         self.reader = Some(reader);
+    }
+
+    pub(super) fn reader(&self) -> Option<Arc<Reader>> {
+        self.reader.clone()
     }
 
     /// Remembers that the client at hand keeps the keys of a call that reads, now that it has been run. As in Redis these are the keys that its

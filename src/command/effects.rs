@@ -20,6 +20,10 @@ pub(crate) struct Effects {
     pub(crate) expired_members: u64,
     /// Error replies by their code word, for INFO errorstats.
     pub(crate) errors: BTreeMap<Box<str>, u64>,
+    /// Calls that scripts made, by the row's number: how many, and how many of them failed.
+    pub(crate) called: Vec<(u16, u64, u64)>,
+    /// Messages that scripts published, in order.
+    pub(crate) published: Vec<Published>,
     /// What is told of the changes, in their order.
     pub(crate) events: Vec<Event>,
     /// What those who cache keys are to be told, in the order of the changes.
@@ -28,6 +32,14 @@ pub(crate) struct Effects {
     pub(crate) discarded: Vec<Discard>,
     /// What the journal is told, while it is on.
     pub(crate) record: Record,
+}
+
+/// A message to whoever listens to a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Published {
+    pub(crate) sharded: bool,
+    pub(crate) channel: Box<[u8]>,
+    pub(crate) message: Box<[u8]>,
 }
 
 /// What others are told of a batch or a unit.
@@ -49,6 +61,18 @@ impl Effects {
     /// Counts an error reply.
     pub(crate) fn faulted(&mut self, fault: &Fault) {
         fault.count_in(&mut self.errors);
+    }
+
+    /// Counts a call that a script made.
+    pub(crate) fn called(&mut self, id: u16, failed: bool) {
+        self.count_called(id, 1, u64::from(failed));
+    }
+
+    fn count_called(&mut self, id: u16, calls: u64, failed: u64) {
+        match self.called.iter_mut().find(|(known, ..)| *known == id) {
+            Some((_, all, all_failed)) => (*all, *all_failed) = (*all + calls, *all_failed + failed),
+            None => self.called.push((id, calls, failed)),
+        }
     }
 
     /// A reader's look-up found nothing. `events`: those that are told.
@@ -125,6 +149,8 @@ impl Effects {
         for (code, count) in other.errors {
             *self.errors.entry(code).or_default() += count;
         }
+        other.called.iter().for_each(|&(id, calls, failed)| self.count_called(id, calls, failed));
+        self.published.extend(other.published);
         self.events.extend(other.events);
         self.outdated.extend(other.outdated);
         self.discarded.extend(other.discarded);

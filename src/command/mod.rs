@@ -19,6 +19,7 @@ mod members;
 mod outdated;
 mod reach;
 mod record;
+mod script;
 mod set;
 mod sort;
 mod spec;
@@ -29,13 +30,14 @@ mod zset;
 
 pub(crate) use args::{Args, Options};
 pub(crate) use context::{Cx, Gone};
-pub(crate) use effects::{Discard, Effects, News};
+pub(crate) use effects::{Discard, Effects, News, Published};
 pub(crate) use events::{Classes, Event, Lot};
 pub(crate) use fault::Fault;
 pub(crate) use keys::WATCH;
 pub(crate) use outdated::{Outdated, Receipt, What};
 pub(crate) use reach::{Limits, Reach};
 pub(crate) use record::{Piece, Record, decimal, encode};
+pub(crate) use script::{How, Named, SCRIPTS, ScriptRow, Scripts, Stage, keys_named};
 pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec, Row, Run, Secret, Spec, Spread, keys_of};
 
 pub(crate) use crate::store::types::Thresholds;

@@ -107,6 +107,17 @@ impl Record {
 
     // What belongs together -----------------------------------------------------------------------------------------------------
 
+    /// The call at hand is a script: what it calls is recorded, as one with whatever it is part of. Returns what the end has to be told.
+    pub(super) fn begin_script(&mut self) -> bool {
+        !std::mem::replace(&mut self.in_block, true)
+    }
+
+    /// The script is done. Its own words are not recorded.
+    pub(super) fn end_script(&mut self, opened: bool) {
+        self.in_block &= !opened;
+        self.said = true;
+    }
+
     /// Calls from here to the end of the block are replayed whole or not at all.
     pub(crate) fn begin_block(&mut self) {
         self.in_block = true;
@@ -238,6 +249,28 @@ mod tests {
         say(&mut record, 1, &["SET d 1"]);
         record.end_block();
         assert_eq!(text(&record), "1:*3 SET x 1 *1 MULTI *3 SET a 1 |2:*3 SET b 1 *3 SET c 1 *1 EXEC |1:*3 SET d 1 ");
+    }
+
+    #[test]
+    fn a_script_is_recorded_as_what_it_called() {
+        let mut record = Record::default();
+        let script = |record: &mut Record, calls: &[&str]| {
+            record.begin_call(0);
+            let opened = record.begin_script();
+            calls.iter().for_each(|call| say(record, 0, &[call]));
+            record.end_script(opened);
+            record.words_of(&Args::new(b"", &[]));
+            record.end_call();
+        };
+        script(&mut record, &["SET a 1"]);
+        script(&mut record, &["SET b 1", "DEL a"]);
+        script(&mut record, &[]);
+        record.begin_block();
+        script(&mut record, &["SET c 1", "SET d 1"]);
+        say(&mut record, 0, &["SET e 1"]);
+        record.end_block();
+        let expected = "0:*3 SET a 1 *1 MULTI *3 SET b 1 *2 DEL a *1 EXEC *1 MULTI *3 SET c 1 *3 SET d 1 *3 SET e 1 *1 EXEC ";
+        assert_eq!(text(&record), expected);
     }
 
     #[test]

@@ -201,6 +201,10 @@ impl Flags {
     pub(crate) const RUNS_QUEUE: Flags = Flags(1 << 22);
     /// May be asked by a client that speaks RESP2 and listens to something; not told by COMMAND.
     pub(crate) const SUBSCRIBED: Flags = Flags(1 << 23);
+    /// It is answered while a script holds shards, though it asks them; not told by COMMAND.
+    pub(crate) const UNDISTURBED: Flags = Flags(1 << 24);
+    /// It writes if its script does; not told by COMMAND.
+    pub(crate) const MAY_WRITE: Flags = Flags(1 << 25);
     /// Asks whether all is well: refused as writes are while the data cannot be saved; not told by COMMAND.
     pub(crate) const PROBE: Flags = Flags(1 << 28);
 

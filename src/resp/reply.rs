@@ -79,6 +79,16 @@ impl<'a> Reply<'a> {
         self.line(b'-', text.as_bytes());
     }
 
+    /// As [`Reply::simple`], of bytes that need not be text.
+    pub fn simple_bytes(&mut self, text: &[u8]) {
+        self.line(b'+', text);
+    }
+
+    /// As [`Reply::error`], of bytes that need not be text.
+    pub fn error_bytes(&mut self, text: &[u8]) {
+        self.line(b'-', text);
+    }
+
     #[inline]
     pub fn integer(&mut self, value: i64) {
         match value {

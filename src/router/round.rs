@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::command::{Args, Join, Reader, Row, Spread};
+use crate::command::{Args, Join, Published, Reader, Row, Spread};
 use crate::resp::{Protocol, Reply};
 use crate::router::join::join;
 use crate::router::{Plan, Way};
@@ -161,6 +161,14 @@ impl Round {
                 batch.bond = bond;
             }
         }
+    }
+
+    /// Takes what its scripts published. To be asked when everything is back.
+    pub(crate) fn published(&mut self) -> Vec<Published> {
+        let mut all = Vec::new();
+        let batches = self.groups.iter_mut().flat_map(|group| group.batches.iter_mut().flatten());
+        batches.filter(|batch| !batch.published.is_empty()).for_each(|batch| all.append(&mut batch.published));
+        all
     }
 
     /// The number of a block that is about to be added, among the other calls of the read.

@@ -1,12 +1,13 @@
 //! Sends a round to its shards and waits until every batch of it is back.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use crate::command::Limits;
+use crate::command::{Limits, Scripts};
 use crate::router::round::{Group, Kind};
 use crate::router::unit::{self, Awaited, Hold, Means};
 use crate::router::{Round, Sequencer};
@@ -22,6 +23,7 @@ pub(crate) struct Router {
     outbox: Outbox,
     ticks: Ticks,
     seed: Cell<u64>,
+    scripts: Option<Rc<dyn Scripts>>,
 }
 
 /// A shard answers no more: its thread ended, and the process is ending.
@@ -40,7 +42,13 @@ impl Router {
         ticks: Ticks,
         seed: u64,
     ) -> Router {
-        Router { mailboxes, sequencer, limits, outbox, ticks, seed: Cell::new(seed) }
+        Router { mailboxes, sequencer, limits, outbox, ticks, seed: Cell::new(seed), scripts: None }
+    }
+
+    /// With somebody who runs scripts on this thread.
+    pub(crate) fn with_scripts(mut self, scripts: Rc<dyn Scripts>) -> Router {
+        self.scripts = Some(scripts);
+        self
     }
 
     pub(crate) fn shards(&self) -> u32 {
@@ -198,7 +206,15 @@ impl Router {
     fn means(&self) -> Means {
         let (limits, outbox) = (self.limits.borrow().clone(), self.outbox.clone());
         let is_heard = outbox.is_heard();
-        Means { shards: self.mailboxes.len(), limits, seed: self.pick(), ticks: self.ticks, outbox, is_heard }
+        Means {
+            shards: self.mailboxes.len(),
+            limits,
+            seed: self.pick(),
+            ticks: self.ticks,
+            outbox,
+            is_heard,
+            scripts: self.scripts.clone(),
+        }
     }
 
     /// Asks the shards in `owners` for their keyspaces, as one unit. The caller must not await before it has handed the loans to a task of

@@ -3,16 +3,17 @@
 //! It is a task of its own on the worker of the connection that asked, so that a client that goes away cancels nothing that was placed. While
 //! it holds, it waits for loans only: it sends to no shard and writes to no socket.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::command::{Limits, Watch};
+use crate::command::{Limits, Scripts, Watch};
 use crate::router::Round;
 use crate::shard::batch::Watching;
 use crate::shard::meter::Ticks;
-use crate::shard::{Batch, Held, Loan, Outbox, Returned};
+use crate::shard::{Batch, Held, Loan, Outbox, Returned, Tools};
 use crate::time::UnixMillis;
 
 /// Loans under way: the shard's number, and where its loan arrives.
@@ -53,6 +54,7 @@ pub(super) struct Means {
     /// Where events of keys go, and whether anybody listens to them.
     pub(super) outbox: Outbox,
     pub(super) is_heard: bool,
+    pub(super) scripts: Option<Rc<dyn Scripts>>,
 }
 
 async fn collect(awaited: Awaited, means: &Means) -> Option<Borrowed> {
@@ -90,8 +92,9 @@ impl Hold {
     }
 
     fn run_batch(&mut self, batch: &mut Batch) {
-        let Means { limits, seed, ticks, .. } = &self.means;
-        self.borrowed.held.run(batch, limits, *seed, *ticks, UnixMillis::now());
+        let Means { limits, seed, ticks, scripts, .. } = &self.means;
+        let tools = Tools { limits, seed: *seed, ticks: *ticks, scripts: scripts.as_deref() };
+        self.borrowed.held.run(batch, &tools, UnixMillis::now());
     }
 
     /// Whether no key of the watch was changed until now.

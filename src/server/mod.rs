@@ -25,6 +25,7 @@ use crate::persist::{Home, Keeper, Trouble};
 use crate::pubsub::broker::PARCELS_MAX;
 use crate::pubsub::{Broker, Events, Registry as Listeners};
 use crate::router::{Router, SHARDS_MAX, Sequencer};
+use crate::script::Shelf;
 use crate::server::boot::Boot;
 use crate::server::ending::{Call, Calls};
 use crate::server::worker::{Arrival, BrokerPlan, WorkerPlan};
@@ -34,6 +35,7 @@ use crate::settings::Settings;
 use crate::shard::reclaim::Reclaimer;
 use crate::shard::{Mailbox, Outbox, Posted};
 use crate::store::Keyspace;
+use crate::time::UnixMillis;
 
 /// The daemon.
 #[derive(Debug)]
@@ -41,6 +43,9 @@ pub struct Server;
 
 /// Sockets on their way to one worker. An acceptor faster than its workers waits, and the kernel's backlog with it.
 const ARRIVALS_MAX: usize = 128;
+
+/// Lua's own functions may call each other back two hundred deep, with eight kilobytes on the stack for each.
+const WORKER_STACK_BYTES: usize = 8 << 20;
 
 /// Task polls between two looks at the sockets: about a hundred busy connections, or some 200 microseconds.
 const TASK_POLLS_PER_LOOK: u32 = 256;
@@ -115,13 +120,15 @@ impl Assembly {
         let reclaimer = Reclaimer::start().map_err(refused)?;
         let seeds = std::array::from_fn(|_| random_seed());
         let limits = Arc::new(Board::limits_of(&settings, seeds));
+        // One more than there are shards: a worker without one takes new clients while scripts hold all others.
+        let threads_wanted = shards + 1;
         let keyspaces = boot::keyspaces(shards, settings.databases, seeds);
         let (keeper, saves) = Keeper::new();
         let (shutdown, asked) = mpsc::channel(SHUTDOWNS_MAX);
-        let (desks, questions): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(QUESTIONS_MAX)).unzip();
+        let (desks, questions): (Vec<_>, Vec<_>) = (0..threads_wanted).map(|_| mpsc::channel(QUESTIONS_MAX)).unzip();
         let (broker, requests) = Broker::new();
         let (outbox, posted) = Outbox::new();
-        let (parcel_desks, parcels): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(PARCELS_MAX)).unzip();
+        let (parcel_desks, parcels): (Vec<_>, Vec<_>) = (0..threads_wanted).map(|_| mpsc::channel(PARCELS_MAX)).unzip();
         let mut broker_task =
             Some(BrokerPlan { registry: Listeners::new(seeds), requests, events: events_of(posted), desks: parcel_desks.into() });
         let board = Arc::new(Board {
@@ -129,9 +136,10 @@ impl Assembly {
             limits: watch::Sender::new(limits),
             registry: Registry::whole(),
             pause: Pause::default(),
-            counters: (0..shards).map(|_| WorkerCounters::default()).collect(),
+            counters: (0..threads_wanted).map(|_| WorkerCounters::default()).collect(),
             desks,
             broker,
+            scripts: Arc::new(Shelf::new(threads_wanted)),
             shutdown,
             health: Arc::default(),
             keeper,
@@ -157,14 +165,14 @@ impl Assembly {
         let (for_keeper, router) = (router(all_mailboxes.clone()), router(all_mailboxes));
         let (homes, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| oneshot::channel()).unzip();
         let (mut workers, mut threads) = (Vec::new(), Vec::new());
-        for (index, (((inbox, questions), parcels), home)) in inboxes.into_iter().zip(questions).zip(parcels).zip(receivers).enumerate() {
+        let shards_of = inboxes.into_iter().zip(receivers).map(Some).chain([None]);
+        for (index, ((own, questions), parcels)) in shards_of.zip(questions).zip(parcels).enumerate() {
             let (sender, arrivals) = mpsc::channel(ARRIVALS_MAX);
             workers.push(sender);
             let plan = WorkerPlan {
                 index,
                 board: board.clone(),
-                inbox,
-                home,
+                own,
                 mailboxes: mailboxes.clone().into_boxed_slice(),
                 sequencer: sequencer.clone(),
                 questions,
@@ -175,7 +183,11 @@ impl Assembly {
                 reclaimer: reclaimer.clone(),
                 outbox: outbox.clone(),
             };
-            let thread = thread::Builder::new().name(format!("worker-{index}")).spawn(move || worker::run(plan)).map_err(refused)?;
+            let thread = thread::Builder::new()
+                .name(format!("worker-{index}"))
+                .stack_size(WORKER_STACK_BYTES)
+                .spawn(move || worker::run(plan))
+                .map_err(refused)?;
             threads.push(thread);
         }
         let cellar = Cellar { shutdown: asked, saves, router: for_keeper, keyspaces, homes };
@@ -207,7 +219,7 @@ impl Assembly {
                 }
             }));
         }
-        let shards = assembly.workers.len();
+        let shards = assembly.router.shards();
         let board = &assembly.board;
         let boot = Boot {
             settings: board.settings.borrow().clone(),
@@ -272,6 +284,11 @@ impl Assembly {
             let _ = answer.send(Ok(()));
         }
         systemd::stopping("draining");
+        // What runs too long already would keep its clients, and the end, waiting.
+        let threshold = assembly.board.settings.borrow().busy_reply_threshold;
+        if assembly.board.scripts.watchdog.busy(threshold, UnixMillis::now()).is_some() {
+            assembly.board.scripts.watchdog.end_all();
+        }
         watchdog.abort();
         pulse.abort();
         accepting.iter().for_each(tokio::task::JoinHandle::abort);
@@ -295,6 +312,7 @@ impl Assembly {
         ending::save_the_rest(&assembly.board, &assembly.router, saved).await;
         keeping.abort();
         let _ = keeping.await;
+        assembly.board.scripts.watchdog.end_all();
         assembly.phase.send_replace(Phase::Ended);
         // The tasks that hold the other handles were aborted; they let go of them when they are next polled.
         let _ = watchdog.await;
@@ -341,11 +359,12 @@ impl Assembly {
         Board::count(&board.connections_received);
         let id = next_id.get();
         next_id.set(id + 1);
-        let idlest = (0..self.workers.len()).min_by_key(|&index| board.counters[index].connections.get() + waiting(&self.workers[index]));
-        if let Some(index) = idlest {
-            // A worker that is gone ended by a panic, which ends the process.
-            let _ = self.workers[index].send(Arrival { accepted, id, seat: Seat::take(board) }).await;
-        }
+        let watchdog = &board.scripts.watchdog;
+        let (spare, workers) = (self.workers.len() - 1, self.workers.len() - 1);
+        let free = (0..workers).filter(|&index| !watchdog.is_held(index));
+        let idlest = free.min_by_key(|&index| board.counters[index].connections.get() + waiting(&self.workers[index]));
+        // A worker that is gone ended by a panic, which ends the process.
+        let _ = self.workers[idlest.unwrap_or(spare)].send(Arrival { accepted, id, seat: Seat::take(board) }).await;
     }
 }
 
@@ -372,8 +391,11 @@ async fn feed_watchdog(assembly: std::rc::Rc<Assembly>) {
     let Some(interval) = systemd::watchdog_interval() else { return };
     loop {
         tokio::time::sleep(interval).await;
-        if assembly.router.survey(false).await.is_ok() {
-            systemd::alive();
+        // A script that holds a shard goes on for as long as it is let: its hook is the sign of life.
+        match tokio::time::timeout(interval, assembly.router.survey(false)).await {
+            Ok(Ok(_)) => systemd::alive(),
+            Err(_) if assembly.board.scripts.watchdog.is_any_held() => systemd::alive(),
+            _ => {}
         }
     }
 }

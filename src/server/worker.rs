@@ -11,9 +11,10 @@ use crate::net::Accepted;
 use crate::pubsub::desk::Item;
 use crate::pubsub::{self, Events, broker, desk};
 use crate::router::{Router, Sequencer};
+use crate::script::Engine;
 use crate::server::{Phase, local_runtime, next_seed};
 use crate::session::clients::{self, Clients, Question};
-use crate::session::{Board, Client, Local, Seat, Session, serve};
+use crate::session::{Board, Client, Commands, Local, Seat, Session, serve};
 use crate::shard::mailbox::Inbox;
 use crate::shard::reclaim::Reclaimer;
 use crate::shard::{Mailbox, Outbox, Shard, task};
@@ -31,9 +32,8 @@ pub(crate) struct Arrival {
 pub(crate) struct WorkerPlan {
     pub(crate) index: usize,
     pub(crate) board: Arc<Board>,
-    pub(crate) inbox: Inbox,
-    /// Its shard's keyspace, when it has been loaded.
-    pub(crate) home: oneshot::Receiver<Keyspace>,
+    /// Where its shard is asked, and where that gets its keyspace when it has been loaded. A worker without a shard takes clients only.
+    pub(crate) own: Option<(Inbox, oneshot::Receiver<Keyspace>)>,
     pub(crate) mailboxes: Box<[Mailbox]>,
     pub(crate) sequencer: Arc<Sequencer>,
     pub(crate) questions: mpsc::Receiver<Question>,
@@ -85,29 +85,24 @@ pub(crate) fn run(plan: WorkerPlan) {
 }
 
 async fn work(plan: WorkerPlan) {
-    let WorkerPlan {
-        index,
-        board,
-        inbox,
-        home,
-        mailboxes,
-        sequencer,
-        questions,
-        parcels,
-        broker,
-        mut arrivals,
-        mut phase,
-        reclaimer,
-        outbox,
-    } = plan;
-    let shard = Shard::empty(board.limits.borrow().clone(), board.registry.len(), next_seed(), ticks);
-    let limits = board.limits.subscribe();
-    let router = Router::new(mailboxes, sequencer, board.limits.subscribe(), outbox.clone(), ticks, next_seed());
-    tokio::task::spawn_local(async move {
-        let _guard = EndsProcess("a shard");
-        task::run(shard, home, inbox, limits, reclaimer, outbox).await;
-    });
-    let local = Local::new(board, router, index);
+    let WorkerPlan { index, board, own, mailboxes, sequencer, questions, parcels, broker, mut arrivals, mut phase, reclaimer, outbox } =
+        plan;
+    let scripts = {
+        let memory_max = board.settings.borrow().script_memory_limit;
+        let caller = std::rc::Rc::new(Commands::new(board.clone()));
+        Rc::new(Engine::new(board.scripts.clone(), caller, index, memory_max))
+    };
+    let router =
+        Router::new(mailboxes, sequencer, board.limits.subscribe(), outbox.clone(), ticks, next_seed()).with_scripts(scripts.clone());
+    if let Some((inbox, home)) = own {
+        let shard = Shard::empty(board.limits.borrow().clone(), board.registry.len(), next_seed(), ticks).with_scripts(scripts.clone());
+        let limits = board.limits.subscribe();
+        tokio::task::spawn_local(async move {
+            let _guard = EndsProcess("a shard");
+            task::run(shard, home, inbox, limits, reclaimer, outbox).await;
+        });
+    }
+    let local = Local::new(board, router, scripts, index);
     tokio::task::spawn_local(clients::answer(local.clone(), questions));
     publish_here(&local, parcels, broker);
     let mut housekeeping = tokio::time::interval(HOUSEKEEPING);

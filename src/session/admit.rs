@@ -127,7 +127,7 @@ fn subscribed(session: &Session, entry: &Entry) -> Result<(), Fault> {
 
 /// Is it a key that somebody asks for who only looks on? To Redis he is a kind of replica.
 fn monitoring(session: &Session, entry: &Entry) -> Result<(), Fault> {
-    let touches = [Flags::WRITE, Flags::READONLY, Flags::MAY_REPLICATE].iter().any(|&flag| entry.spec.flags.has(flag));
+    let touches = [Flags::WRITE, Flags::READONLY, Flags::MAY_REPLICATE, Flags::MAY_WRITE].iter().any(|&flag| entry.spec.flags.has(flag));
     if !touches || !session.client.monitors() {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use ahash::RandomState;
 
-use crate::command::{Args, Arity, Categories, Doc, Fault, Flags, KeySpec, Row, Secret, Spec};
+use crate::command::{Args, Arity, Categories, Doc, Fault, Flags, KeySpec, Row, ScriptRow, Secret, Spec};
 use crate::pubsub::Letter;
 use crate::resp::Reply;
 use crate::session::Session;
@@ -32,6 +32,8 @@ pub(crate) type Asked<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + 'a>
 pub(crate) enum Handler {
     /// A shard.
     Data(&'static Row),
+    /// A shard or a borrower, with the keyspaces that the script needs.
+    Script(&'static ScriptRow),
     Here(Here),
     Ask(Ask),
     /// The broker.

@@ -13,6 +13,7 @@ use crate::metrics::{Pulse, SessionTally, Totals, WorkerCounters};
 use crate::persist::{Health, Keeper};
 use crate::pubsub::{self, Broker, Desk, Letter};
 use crate::router::{Round, Router, Spare};
+use crate::script::{Engine, Shelf};
 use crate::session::clients::{self, Clients, Question};
 use crate::session::{Pause, Registry};
 use crate::settings::{OutputLimit, Settings, Stop};
@@ -30,6 +31,8 @@ pub(crate) struct Board {
     /// By worker: where questions about its clients go.
     pub(crate) desks: Vec<mpsc::Sender<Question>>,
     pub(crate) broker: Broker,
+    /// What is known of scripts.
+    pub(crate) scripts: Arc<Shelf>,
     /// SHUTDOWN.
     pub(crate) shutdown: mpsc::Sender<Shutdown>,
     /// What keeps us from serving everything.
@@ -114,6 +117,8 @@ impl Seldom {
 pub(crate) struct Local {
     pub(crate) board: Arc<Board>,
     pub(crate) router: Router,
+    /// Runs scripts on this thread.
+    pub(crate) scripts: Rc<Engine>,
     /// This worker's number.
     pub(crate) index: usize,
     pub(crate) clients: Clients,
@@ -154,7 +159,7 @@ const SPARE_MAX: usize = 128;
 const SCRATCH_KEPT_MAX: usize = 256 << 10;
 
 impl Local {
-    pub(crate) fn new(board: Arc<Board>, router: Router, index: usize) -> Rc<Local> {
+    pub(crate) fn new(board: Arc<Board>, router: Router, scripts: Rc<Engine>, index: usize) -> Rc<Local> {
         let settings = board.settings.subscribe();
         let seen = settings.borrow().clone();
         let commands = board.registry.len();
@@ -162,6 +167,7 @@ impl Local {
         Rc::new(Local {
             board,
             router,
+            scripts,
             index,
             clients: Clients::default(),
             batches: Spare::default(),

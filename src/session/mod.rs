@@ -8,6 +8,7 @@ mod local;
 mod monitor;
 mod pause;
 mod registry;
+mod scripting;
 mod serve;
 mod subscribe;
 mod transaction;
@@ -17,12 +18,13 @@ pub(crate) use clients::Client;
 pub(crate) use entry::{Ask, Asked, Entry, Handler, Here, Registry, SessionRow};
 pub(crate) use local::{Board, Local, NotEnding, Seat, Seldom, Shutdown};
 pub(crate) use pause::Pause;
+pub(crate) use scripting::Commands;
 pub(crate) use serve::serve;
 
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::command::{Flags, Reader};
+use crate::command::{Args, Fault, Flags, Reader, Row, ScriptRow};
 use crate::pubsub::{Choice, Tracking};
 use crate::time::UnixMillis;
 
@@ -153,6 +155,24 @@ impl Session {
     fn is_held(&self, entry: &Entry, now: UnixMillis) -> bool {
         let writes = entry.spec.flags.has(Flags::RUNS_QUEUE) && self.transaction.as_ref().is_some_and(|transaction| transaction.writes());
         self.local.board.pause.holds(entry, writes, now)
+    }
+
+    /// Which row runs a script that it calls.
+    fn place(&self, script: &'static ScriptRow, args: &Args<'_>) -> Result<&'static Row, Fault> {
+        let undeclared = self.local.settings().script_undeclared_keys;
+        self.local.scripts.place(script, args, undeclared)
+    }
+
+    /// What those are told who would have to wait for a script that has been running for too long.
+    #[cold]
+    fn busy(&self) -> Option<Fault> {
+        let threshold = self.local.settings().busy_reply_threshold;
+        let is_function = self.local.board.scripts.watchdog.busy(threshold, UnixMillis::now())?;
+        Some(Fault::Because(if is_function {
+            "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
+        } else {
+            "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+        }))
     }
 
     /// How its calls are to be run.

@@ -50,6 +50,7 @@ impl Pause {
             || writes
             || entry.spec.flags.has(Flags::WRITE)
             || entry.spec.flags.has(Flags::MAY_REPLICATE)
+            || entry.spec.flags.has(Flags::MAY_WRITE)
     }
 
     /// Returns when the pause is over.

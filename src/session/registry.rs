@@ -1,6 +1,6 @@
 //! Fills the registry from every table: the data families below, the session's own here.
 
-use crate::command::FAMILIES;
+use crate::command::{FAMILIES, SCRIPTS};
 use crate::session::command::SESSION_FAMILIES;
 use crate::session::{Handler, Registry};
 
@@ -9,8 +9,9 @@ impl Registry {
     pub(crate) fn whole() -> Registry {
         let data = FAMILIES.iter().copied().flatten().map(|row| (&row.spec, Handler::Data(row)));
         let session = SESSION_FAMILIES.iter().copied().flatten().map(|row| (&row.spec, row.handler));
+        let scripts = SCRIPTS.iter().map(|row| (&row.near.spec, Handler::Script(row)));
         // Containers of the session come before data subcommands that they might hold.
-        Registry::new(session.chain(data))
+        Registry::new(session.chain(data).chain(scripts))
     }
 }
 

@@ -221,6 +221,7 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
     let local = session.local.clone();
     let registry = &local.board.registry;
     let mut paused = local.board.pause.is_set();
+    let busy = if local.board.scripts.watchdog.is_any_held() { session.busy() } else { None };
     // Whether something is to be done behind each call.
     let mut is_attended = local.board.broker.is_watched() || session.has_chosen;
     let is_sound = local.board.health.is_sound();
@@ -255,6 +256,10 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
                 Ok(entry)
             }
             _ => admit(session, registry, &args),
+        };
+        let admitted = match &busy {
+            None => admitted,
+            Some(fault) => admitted.and_then(|entry| undisturbed(entry, fault)),
         };
         if paused && admitted.as_ref().is_ok_and(|entry| session.is_held(entry, UnixMillis::now())) {
             return (Stop::Paused { at }, at);
@@ -291,6 +296,17 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
             Handler::Data(row) => {
                 last = entry.plain.then_some((entry, turn.words[0]));
                 turn.round.push(row, entry.id, session.manner(), &args, shards, &local.batches, silent);
+                session.said();
+            }
+            Handler::Script(script) => {
+                match session.place(script, &args) {
+                    Ok(row) => turn.round.push(row, entry.id, session.manner(), &args, shards, &local.batches, silent),
+                    Err(fault) => {
+                        fault.count_in(&mut local.tally.borrow_mut().errors);
+                        turn.round.answer(session.protocol, silent, |reply| reply.error(&fault.text()));
+                        local.tally.borrow_mut().count(entry.id, CommandTally { calls: 1, nanos: 0, failed: 1 });
+                    }
+                }
                 session.said();
             }
             Handler::Here(here) => {
@@ -352,6 +368,18 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
             return (Stop::Enough, at);
         }
     }
+}
+
+/// Lets a call pass while a script holds shards, if it can be answered all the same.
+#[cold]
+fn undisturbed<'r>(entry: &'r Entry, fault: &Fault) -> Result<&'r Entry, Refusal> {
+    let flags = entry.spec.flags;
+    let waits =
+        !matches!(entry.handler, Handler::Here(_) | Handler::Container) && !flags.has(Flags::ALLOW_BUSY) && !flags.has(Flags::UNDISTURBED);
+    if waits {
+        return Err(Refusal { fault: fault.clone(), id: Some(entry.id), ends_transaction: flags.has(Flags::RUNS_QUEUE) });
+    }
+    Ok(entry)
 }
 
 /// What the decoder lets pass for this client.
@@ -446,6 +474,7 @@ async fn flush<S: AsyncWrite + Unpin>(
             turn.round.read_by(session.reader.as_ref());
         }
         local.router.send(&mut turn.round, buffer).await?;
+        subscribe::post_published(session, turn.round.published()).await?;
         // Not one that keeps what it reads: nothing may be told before the answers that it outdates.
         if session.client.listens() && !session.tracks {
             subscribe::catch_up(session, stream).await?;
@@ -463,6 +492,7 @@ async fn flush<S: AsyncWrite + Unpin>(
         if written.is_err() || !local.router.go_on(round).await? {
             break written;
         }
+        subscribe::post_published(session, round.published()).await?;
     };
     let input = round.reset(&local.batches);
     result?;

@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::command::Fault;
+use crate::command::{Fault, Published};
 use crate::metrics::CommandTally;
 use crate::pubsub::broker::Change;
 use crate::pubsub::{Letter, Listener, Space, Taken};
@@ -234,6 +234,18 @@ pub(super) async fn post<S: AsyncWrite + Unpin>(session: &Session, stream: &mut 
         local.tally.borrow_mut().count(id, CommandTally { calls: 1, nanos: 0, failed: 0 });
     }
     Ok(())
+}
+
+/// Posts what the scripts of a round published.
+pub(super) async fn post_published(session: &Session, published: Vec<Published>) -> Result<(), Ended> {
+    if published.is_empty() {
+        return Ok(());
+    }
+    let letter = |Published { sharded, channel, message }: Published| match sharded {
+        false => Letter::to_channel(&channel, &message),
+        true => Letter::to_shard_channel(&channel, &message),
+    };
+    publish(session, published.into_iter().map(letter).collect()).await.map(|_| ())
 }
 
 /// Shows those who monitor what was done. They wait for nobody, and nobody waits for them.

@@ -55,7 +55,7 @@ impl Transaction {
 
     /// Whether any of its calls writes, or is told to replicas as writes are.
     pub(crate) fn writes(&self) -> bool {
-        self.flags.has(Flags::WRITE) || self.flags.has(Flags::MAY_REPLICATE)
+        self.flags.has(Flags::WRITE) || self.flags.has(Flags::MAY_REPLICATE) || self.flags.has(Flags::MAY_WRITE)
     }
 
     /// The read is over and its buffer, `input`, will be used again: what the calls need of it is copied. False if 32 bits do not reach so far.

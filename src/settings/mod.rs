@@ -107,6 +107,9 @@ pub struct Settings {
     /// Letters of classes of events, as CONFIG GET shows them.
     pub(crate) notify_keyspace_events: String,
     pub(crate) busy_reply_threshold: u64,
+    pub(crate) script_memory_limit: usize,
+    /// Whether scripts may look at keys that they were not given.
+    pub(crate) script_undeclared_keys: bool,
 }
 
 /// Why CONFIG SET changed nothing. `Display` is the error line without its `-`, as Redis words it.

@@ -156,6 +156,8 @@ pub(super) fn read(values: Values, file: Option<PathBuf>) -> Result<Settings, St
             .map_err(|_| "latency-tracking-info-percentiles is not canonical")?,
         notify_keyspace_events: from.text("notify-keyspace-events")?.to_owned(),
         busy_reply_threshold: number(from, "busy-reply-threshold")?,
+        script_memory_limit: number(from, "script-memory-limit")?,
+        script_undeclared_keys: from.text("script-undeclared-keys")? == "allow",
         values,
     })
 }

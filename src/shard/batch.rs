@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::command::{Args, Receipt, Row};
+use crate::command::{Args, Published, Receipt, Row};
 use crate::resp::{Protocol, Span};
 use crate::store::{Reader, Watch};
 
@@ -50,6 +50,8 @@ pub(crate) struct Batch {
     /// The shard may stop before the last call when the replies have grown large. Its sender then sends it again.
     pub(crate) may_stop: bool,
     pub(crate) watching: Watching,
+    /// What its scripts published: its sender posts it.
+    pub(crate) published: Vec<Published>,
     /// Its client, if that caches what it reads.
     pub(crate) reader: Option<Arc<Reader>>,
     /// Ready when everybody has been told who caches a key that its calls have changed.
@@ -200,6 +202,7 @@ impl Batch {
         self.reader = None;
         self.told = None;
         self.refused = false;
+        self.published.clear();
         self.bond = Bond::Loose;
         self.replay = false;
         self.clear_reply();

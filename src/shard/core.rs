@@ -1,9 +1,10 @@
 //! What a shard does: it owns its keyspace and runs batches on it. No await, no clock of its own, no channel.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::command::{self, Classes, Cx, Discard, Effects, Gone, Limits, News, Reach, Record};
+use crate::command::{self, Classes, Cx, Discard, Effects, Gone, Limits, News, Reach, Record, Scripts};
 use crate::metrics::{CommandTally, DatabaseTally, Tally, add_errors};
 use crate::resp::Reply;
 use crate::shard::batch::{Bond, Watching, Words};
@@ -24,6 +25,8 @@ pub(crate) struct Shard {
     /// What calls left since the last fold.
     effects: Effects,
     tally: Tally,
+    /// Who runs scripts on this thread.
+    scripts: Option<Rc<dyn Scripts>>,
     /// Whether anybody listens to events of keys.
     is_heard: bool,
 }
@@ -40,7 +43,13 @@ impl Shard {
     pub(crate) fn empty(limits: Arc<Limits>, commands: usize, seed: u64, ticks: Ticks) -> Shard {
         let tally = Tally { commands: vec![CommandTally::default(); commands], ..Tally::default() };
         let (meter, effects) = (Meter::new(ticks), Effects::default());
-        Shard { keyspace: None, limits, seed, meter, effects, tally, is_heard: true }
+        Shard { keyspace: None, limits, seed, meter, effects, tally, is_heard: true, scripts: None }
+    }
+
+    /// With somebody who runs scripts.
+    pub(crate) fn with_scripts(mut self, scripts: Rc<dyn Scripts>) -> Shard {
+        self.scripts = Some(scripts);
+        self
     }
 
     /// New limits, from a change of settings.
@@ -92,7 +101,8 @@ impl Shard {
     /// If the keyspace is lent: a parked shard reads no mailbox.
     pub(crate) fn run(&mut self, batch: &mut Batch, now: UnixMillis) {
         let keyspace = self.keyspace.as_mut().expect("a parked shard reads no mailbox");
-        let mut cx = Cx::new(Reach::One(keyspace), &self.limits, &mut self.effects, &mut self.seed, now);
+        let mut cx =
+            Cx::new(Reach::One(keyspace), &self.limits, &mut self.effects, &mut self.seed, now).with_scripts(self.scripts.as_deref());
         if !self.is_heard {
             cx.hush();
         }
@@ -242,6 +252,9 @@ impl Shard {
         self.tally.expired += effects.expired;
         self.tally.expired_members += effects.expired_members;
         add_errors(&mut self.tally.errors, &effects.errors);
+        for &(id, calls, failed) in &effects.called {
+            into(&mut self.tally.commands)(id, CommandTally { calls, nanos: 0, failed });
+        }
         self.effects.discarded = effects.discarded;
         self.effects.events = effects.events;
         self.effects.outdated = effects.outdated;
@@ -264,6 +277,7 @@ impl Shard {
         (effects.hits, effects.misses) = (0, 0);
         (effects.expired, effects.expired_members) = (0, 0);
         effects.errors.clear();
+        effects.called.clear();
     }
 }
 
@@ -382,6 +396,9 @@ fn run_all<const ATTENDED: bool>(
     }
     if block != 0 {
         cx.effects.record.end_block();
+    }
+    if !cx.effects.published.is_empty() {
+        batch.published.append(&mut cx.effects.published);
     }
 }
 

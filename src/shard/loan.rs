@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use crate::command::{Cx, Effects, Limits, News, Reach, Receipt, Record};
+use crate::command::{Cx, Effects, Limits, News, Reach, Receipt, Record, Scripts};
 use crate::metrics::CommandTally;
 use crate::shard::Batch;
 use crate::shard::batch::Bond;
@@ -47,6 +47,14 @@ impl Drop for Loan {
     }
 }
 
+/// What calls need besides what is in hand.
+pub(crate) struct Tools<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) seed: u64,
+    pub(crate) ticks: Ticks,
+    pub(crate) scripts: Option<&'a dyn Scripts>,
+}
+
 /// Keyspaces in a borrower's hand, by shard.
 #[derive(Debug)]
 pub(crate) struct Held {
@@ -72,9 +80,10 @@ impl Held {
     }
 
     /// Runs a batch as if the keyspaces in hand were one.
-    pub(crate) fn run(&mut self, batch: &mut Batch, limits: &Limits, mut seed: u64, ticks: Ticks, now: UnixMillis) {
+    pub(crate) fn run(&mut self, batch: &mut Batch, means: &Tools<'_>, now: UnixMillis) {
+        let Tools { limits, mut seed, ticks, scripts } = *means;
         let Held { keyspaces, effects, tallies, is_heard, receipts } = self;
-        let mut cx = Cx::new(Reach::Several(keyspaces), limits, effects, &mut seed, now);
+        let mut cx = Cx::new(Reach::Several(keyspaces), limits, effects, &mut seed, now).with_scripts(scripts);
         if !*is_heard {
             cx.hush();
         }

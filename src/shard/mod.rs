@@ -19,7 +19,7 @@ pub(crate) mod task;
 pub(crate) use batch::{Batch, Call};
 pub(crate) use core::Shard;
 pub(crate) use gate::Gate;
-pub(crate) use loan::{Held, Loan, Returned};
+pub(crate) use loan::{Held, Loan, Returned, Tools};
 pub(crate) use mailbox::Mailbox;
 pub(crate) use message::{Borrow, Message};
 pub(crate) use outbox::{Outbox, Posted};

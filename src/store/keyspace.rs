@@ -49,6 +49,12 @@ impl Keyspace {
         Keyspace { inside: Box::new(inside) }
     }
 
+    /// No database at all: what stands in a keyspace's place while it is away.
+    #[must_use]
+    pub fn vacant() -> Keyspace {
+        Keyspace::new(0, Part { index: 0, of: 1 }, [0; 4])
+    }
+
     #[must_use]
     pub fn part(&self) -> Part {
         self.inside.part

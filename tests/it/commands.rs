@@ -47,6 +47,7 @@ const ONLY_OURS: &[&str] = &[
     "zexpiretime",
     "zpexpiretime",
     "zpersist",
+    "script|show",
     "xackdel",
     "xcfgset",
     "xdelex",

@@ -28,6 +28,7 @@ mod protocol;
 mod pubsub;
 mod rdb;
 mod robustness;
+mod script;
 mod serial;
 mod settings;
 mod snapshots;

@@ -5,6 +5,7 @@ mod help;
 mod pubsub;
 #[cfg(test)]
 mod reference;
+mod scripting;
 mod server;
 mod transaction;
 
@@ -12,7 +13,8 @@ use crate::command::{Arity, Categories, Flags};
 use crate::session::{Here, SessionRow};
 
 /// Every family of session commands.
-pub(crate) static SESSION_FAMILIES: &[&[SessionRow]] = &[CONTAINERS, connection::TABLE, pubsub::TABLE, server::TABLE, transaction::TABLE];
+pub(crate) static SESSION_FAMILIES: &[&[SessionRow]] =
+    &[CONTAINERS, connection::TABLE, pubsub::TABLE, scripting::TABLE, server::TABLE, transaction::TABLE];
 
 /// Containers whose subcommands are data rows.
 static CONTAINERS: &[SessionRow] = &[

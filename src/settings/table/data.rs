@@ -1,10 +1,9 @@
 //! Rows on what is stored: memory, compact encodings, scripts.
 
-use super::{BYTES, COUNT, Directive, Form, LARGE, live};
+use super::{BYTES, COUNT, Directive, Form, LARGE, boot, live};
 
 const EVICTION: &str = "memory is counted, but nothing is refused or evicted yet";
 const FREEING: &str = "large values are always freed in steps, off the shard's way";
-const SCRIPTS: &str = "scripts are not there yet";
 const SHARE: Form = Form::Integer { min: 0, max: 1000 };
 const CYCLE: Form = Form::Integer { min: 1, max: 99 };
 const DEFRAG: &str = "defragmentation is not there yet";
@@ -105,13 +104,17 @@ pub(super) static ENCODINGS: &[Directive] = &[
 
 pub(super) static SCRIPTING: &[Directive] = &[
     live("busy-reply-threshold", "5000", LARGE, "Milliseconds after which a running script makes other clients see BUSY.")
-        .also(&["lua-time-limit"])
-        .unenforced(SCRIPTS),
+        .also(&["lua-time-limit"]),
+    boot(
+        "script-memory-limit",
+        "268435456",
+        Form::Memory { min: 0, max: i64::MAX as u64 },
+        "Bytes that the scripts of one thread may use. One that needs more fails. 0 sets no limit.",
+    ),
     live(
         "script-undeclared-keys",
         "allow",
         Form::Choice(&["allow", "deny"]),
         "Whether scripts may touch keys that they were not given. deny: an error, as in Redis Cluster, and faster scripts.",
-    )
-    .later(SCRIPTS),
+    ),
 ];

@@ -125,7 +125,7 @@ pub(crate) static TABLE: &[SessionRow] = &[
     ),
     here("config|help", Arity::exactly(2), help::run).flags(ANYTIME).doc("server", "5.0.0", "Lists the subcommands of CONFIG.", "O(1)", ""),
     SessionRow::ask("info", Arity::at_least(1), info::run)
-        .flags(ANYTIME)
+        .flags(ANYTIME.and(Flags::UNDISTURBED))
         .categories(Categories::DANGEROUS)
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
         .doc(

@@ -3,7 +3,7 @@
 //! What the session answers itself (SELECT, PING..) it answers on the way, in order. What it must ask others for (INFO, CLIENT LIST..) it asks when the rest is
 //! done: whoever holds keyspaces asks nobody.
 
-use crate::command::{Args, Fault};
+use crate::command::{Args, Fault, Row};
 use crate::metrics::CommandTally;
 use crate::resp::Reply;
 use crate::router::{Needs, Round, Way};
@@ -49,14 +49,16 @@ async fn done(session: &mut Session, block: &Block, watched: Option<&Watched>, r
     let local = session.local.clone();
     let mut needs = Needs::new(local.router.shards());
     let mut asks_shards = false;
-    for call in &block.calls {
-        if let Handler::Data(row) = call.handler {
+    // Asked once: what is known of scripts may change meanwhile.
+    let rows: Vec<Option<&'static Row>> = block.calls.iter().map(|call| row_of(session, call, &block.args(call))).collect();
+    for (call, row) in block.calls.iter().zip(&rows) {
+        if let Some(row) = row {
             needs.call(row, &block.args(call));
             asks_shards = true;
         }
     }
     watched.into_iter().flat_map(|watched| &watched.keys).for_each(|key| needs.watched(key));
-    let answers_itself = !asks_shards || block.calls.iter().any(|call| !matches!(call.handler, Handler::Data(_)));
+    let answers_itself = !asks_shards || block.calls.iter().any(|call| !matches!(call.handler, Handler::Data(_) | Handler::Script(_)));
     let way = needs.way(watched.is_some(), answers_itself);
     let later = match way {
         Way::Hold(owners) => {
@@ -66,13 +68,13 @@ async fn done(session: &mut Session, block: &Block, watched: Option<&Watched>, r
             {
                 return Ok(false);
             }
-            let later = assemble(session, block, round, way);
+            let later = assemble(session, block, &rows, round, way);
             mark(session, round);
             hold.run(round, block.input.clone());
             later
         }
         Way::Batch | Way::Unit => {
-            let later = assemble(session, block, round, way);
+            let later = assemble(session, block, &rows, round, way);
             round.close_block(way, &watched.map_or(Watching::Nothing, |watched| Watching::Until(watched.watch.clone())));
             mark(session, round);
             if asks_shards {
@@ -85,6 +87,7 @@ async fn done(session: &mut Session, block: &Block, watched: Option<&Watched>, r
         }
     };
     round.be_told().await;
+    subscribe::post_published(session, round.published()).await.map_err(|_| STOPPING)?;
     for (number, call) in later {
         let mut written = Vec::new();
         let (args, protocol) = (block.args(&call), session.protocol);
@@ -96,7 +99,7 @@ async fn done(session: &mut Session, block: &Block, watched: Option<&Watched>, r
                 Reply::new(&mut written, protocol).integer(i64::try_from(receivers).unwrap_or(i64::MAX));
                 Ok(())
             }
-            Handler::Data(_) | Handler::Here(_) | Handler::Container => Ok(()),
+            Handler::Data(_) | Handler::Script(_) | Handler::Here(_) | Handler::Container => Ok(()),
         };
         settle(session, &call, result, &mut written);
         round.fill(number, written);
@@ -112,15 +115,20 @@ fn mark(session: &Session, round: &mut Round) {
 }
 
 /// Deals the calls out, and answers those that the session can answer at once. Returns those that it must ask others for.
-fn assemble(session: &mut Session, block: &Block, round: &mut Round, way: Way) -> Vec<(u32, Queued)> {
+fn assemble(session: &mut Session, block: &Block, rows: &[Option<&'static Row>], round: &mut Round, way: Way) -> Vec<(u32, Queued)> {
     let local = session.local.clone();
     let shards = local.router.shards();
     let mut later = Vec::new();
-    for call in &block.calls {
+    for (call, row) in block.calls.iter().zip(rows) {
         let args = block.args(call);
+        if let Some(row) = row {
+            match way {
+                Way::Hold(_) => round.push_held(row, call.id, session.manner(), &args, &local.batches),
+                Way::Batch | Way::Unit => round.push(row, call.id, session.manner(), &args, shards, &local.batches, false),
+            }
+            continue;
+        }
         match (call.handler, way) {
-            (Handler::Data(row), Way::Hold(_)) => round.push_held(row, call.id, session.manner(), &args, &local.batches),
-            (Handler::Data(row), _) => round.push(row, call.id, session.manner(), &args, shards, &local.batches, false),
             (Handler::Here(here), _) => {
                 let mut written = Vec::new();
                 let result = here(session, &args, &mut Reply::new(&mut written, session.protocol));
@@ -128,10 +136,20 @@ fn assemble(session: &mut Session, block: &Block, round: &mut Round, way: Way) -
                 round.answer(session.protocol, false, |reply| reply.raw(&written));
             }
             (Handler::Ask(_) | Handler::Post(_), _) => later.push((round.answer_later(), *call)),
+            (Handler::Data(_) | Handler::Script(_), _) => {}
             (Handler::Container, _) => round.answer(session.protocol, false, |reply| reply.error(&Fault::Arity(call.spec.name).text())),
         }
     }
     later
+}
+
+/// The row that shards run, if they do. A script that is not known yet may be loaded before its turn comes, and may then look at any key.
+fn row_of(session: &Session, call: &Queued, args: &Args<'_>) -> Option<&'static Row> {
+    match call.handler {
+        Handler::Data(row) => Some(row),
+        Handler::Script(script) => Some(session.place(script, args).unwrap_or(&script.far)),
+        Handler::Here(_) | Handler::Ask(_) | Handler::Post(_) | Handler::Container => None,
+    }
 }
 
 /// Counts a call that the session answered, and writes its fault if it has one.

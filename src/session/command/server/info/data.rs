@@ -67,6 +67,7 @@ pub(super) fn stats(figures: &Figures, text: &mut Text) {
     text.field("expired_stale_perc", "0.00");
     text.fields(&[("expired_time_cap_reached_count", 0), ("expire_cycle_cpu_milliseconds", 0)]);
     text.fields(&[("evicted_keys", 0), ("evicted_clients", 0), ("total_eviction_exceeded_time", 0), ("current_eviction_exceeded_time", 0)]);
+    text.field("evicted_scripts", figures.board.scripts.scripts.borrow().evicted());
     text.field("keyspace_hits", whole.hits);
     text.field("keyspace_misses", whole.misses);
     let [channels, patterns, shard_channels] = figures.listened;

@@ -99,12 +99,18 @@ pub(super) async fn collect(session: &Session) -> Result<Figures, Fault> {
     let local = &session.local;
     // How long the mailboxes were before we asked.
     let waiting = local.router.mailboxes().iter().map(crate::shard::Mailbox::waiting).collect();
-    let shards = local.router.survey(false).await.map_err(|_| Fault::Because("ERR the server is stopping"))?;
+    // While a script holds a thread, its shard tells nothing.
+    let is_held = local.board.scripts.watchdog.is_any_held();
+    let shards = if is_held {
+        local.router.survey_of_some().await
+    } else {
+        local.router.survey(false).await.map_err(|_| Fault::Because("ERR the server is stopping"))?
+    };
     let mut whole = Tally::default();
     shards.iter().for_each(|shard| whole.add(shard));
-    let sessions = clients::tallies(local, false).await;
+    let sessions = if is_held { SessionTally::new(local.board.registry.len()) } else { clients::tallies(local, false).await };
     let count = |registry: &Listeners| (Space::SUBSCRIBED.map(|space| registry.count(space) as u64), registry.trackers.counts());
-    let (listened, tracking) = local.board.broker.look(count).await.unwrap_or_default();
+    let (listened, tracking) = if is_held { Default::default() } else { local.board.broker.look(count).await.unwrap_or_default() };
     let settings = local.board.settings.borrow().clone();
     Ok(Figures { board: local.board.clone(), settings, now: UnixMillis::now(), shards, whole, sessions, listened, tracking, waiting })
 }

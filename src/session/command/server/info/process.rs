@@ -67,20 +67,22 @@ pub(super) fn memory(figures: &Figures, text: &mut Text) {
     text.field("allocator_active", memory.active);
     text.field("allocator_resident", memory.resident);
     text.size("total_system_memory", memory.machine);
-    // Scripts come later.
+    let scripts = figures.board.scripts.scripts.borrow().clone();
+    let libraries = figures.board.scripts.libraries.borrow().clone();
+    // The states of Lua are counted among the rest.
     text.field("used_memory_lua", 0);
     text.field("used_memory_vm_eval", 0);
     text.field("used_memory_lua_human", human(0));
     text.fields(&[
-        ("used_memory_scripts_eval", 0),
-        ("number_of_cached_scripts", 0),
-        ("number_of_functions", 0),
-        ("number_of_libraries", 0),
+        ("used_memory_scripts_eval", scripts.bytes() as u64),
+        ("number_of_cached_scripts", scripts.len() as u64),
+        ("number_of_functions", libraries.functions() as u64),
+        ("number_of_libraries", libraries.all().len() as u64),
     ]);
     text.field("used_memory_vm_functions", 0);
     text.size("used_memory_vm_total", 0);
-    text.field("used_memory_functions", 0);
-    text.size("used_memory_scripts", 0);
+    text.field("used_memory_functions", libraries.bytes());
+    text.size("used_memory_scripts", scripts.bytes() as u64);
     text.size("maxmemory", figures.settings.maxmemory);
     text.field("maxmemory_policy", &figures.settings.maxmemory_policy);
     overheads(text, "allocator_frag", memory.active, memory.allocated);

@@ -371,7 +371,8 @@ impl Database {
         Some(block)
     }
 
-    /// Moves everything out, which takes no time; freeing what is returned takes as long as it is large.
+    /// Moves everything out, which takes no time; freeing what is returned takes as long as it is large. Its image, if one is being made, goes
+    /// along: [`super::Keyspace::empty`] sees to that being finished.
     #[must_use]
     pub fn take(&mut self) -> Database {
         let mut empty = Database::new(self.hasher.clone());

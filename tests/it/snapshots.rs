@@ -111,6 +111,52 @@ fn what_is_saved_is_found_by_us_and_by_redis() {
     assert_eq!(all(&mut again.wire()), expected);
 }
 
+/// Deadlines of members, which Redis 7.0 does not know: in small values and in such as are written in parts.
+#[test]
+fn deadlines_of_members_are_kept() {
+    let mut daemon = Daemon::start(&["--shards", "2"]);
+    let mut wire = daemon.wire();
+    for (size, count) in [("small", 3), ("large", 4000)] {
+        for number in 0..count {
+            wire.send(&["HSET", &format!("{size} hash"), &format!("field {number}"), "some value"]);
+            wire.send(&["SADD", &format!("{size} set"), &format!("some member {number}")]);
+            wire.send(&["ZADD", &format!("{size} zset"), "1.5", &format!("some member {number}")]);
+            (0..3).for_each(|_| drop(wire.reply()));
+        }
+        for number in [0, 2] {
+            let at = format!("{}", 9_000_000_000_000u64 + number);
+            wire.ask(&["HPEXPIREAT", &format!("{size} hash"), &at, "FIELDS", "1", &format!("field {number}")]);
+            wire.ask(&["SPEXPIREAT", &format!("{size} set"), &at, "MEMBERS", "1", &format!("some member {number}")]);
+            wire.ask(&["ZPEXPIREAT", &format!("{size} zset"), &at, "MEMBERS", "1", &format!("some member {number}")]);
+        }
+    }
+    let look = |wire: &mut Wire| {
+        let mut seen = Vec::new();
+        for size in ["small", "large"] {
+            for (call, key, word, member) in [
+                ("HPEXPIRETIME", "hash", "FIELDS", "field"),
+                ("SPEXPIRETIME", "set", "MEMBERS", "some member"),
+                ("ZPEXPIRETIME", "zset", "MEMBERS", "some member"),
+            ] {
+                let members: Vec<String> = (0..3).map(|number| format!("{member} {number}")).collect();
+                let words = [call, &format!("{size} {key}"), word, "3", &members[0], &members[1], &members[2]];
+                seen.push(wire.ask(&words));
+            }
+        }
+        (seen, all(wire))
+    };
+    let expected = look(&mut wire);
+    assert!(
+        expected.0.iter().all(|times| *times == Reply::Array([9_000_000_000_000, -1, 9_000_000_000_002].map(Reply::Integer).to_vec())),
+        "{:?}",
+        expected.0
+    );
+    assert_eq!(wire.line("SAVE"), simple("OK"));
+    daemon.crash();
+    daemon.restart();
+    assert_eq!(look(&mut daemon.wire()), expected);
+}
+
 #[test]
 fn files_of_every_version_are_loaded_at_start() {
     let mut names: Vec<PathBuf> = fs::read_dir(data("rdb")).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -412,10 +458,15 @@ fn a_snapshot_is_of_one_moment_on_all_shards() {
     assert!(sums.iter().all(|&sum| sum == 1000 * i64::try_from(ACCOUNTS).unwrap()), "{sums:?}");
 }
 
+/// Crash loops, many more in the long test.
+fn crashes() -> u64 {
+    std::env::var("TRENCADIS_CRASHES").ok().and_then(|count| count.parse().ok()).unwrap_or(6)
+}
+
 #[test]
 fn a_kill_while_saving_leaves_the_last_file() {
     let mut daemon = Daemon::start(&["--shards", "2"]);
-    for round in 0..6u64 {
+    for round in 0..crashes() {
         let mut wire = daemon.wire();
         wire.ask(&["SET", "round", &round.to_string()]);
         for number in 0..4000 {
@@ -426,7 +477,7 @@ fn a_kill_while_saving_leaves_the_last_file() {
         // The next one is begun and not finished, or just so.
         wire.line("SET round unfinished");
         wire.send(&["BGSAVE"]);
-        sleep(Duration::from_millis(round * 3));
+        sleep(Duration::from_millis(round % 20 * 3));
         daemon.crash();
         daemon.restart();
         let mut wire = daemon.wire();

@@ -60,6 +60,10 @@ fn reload(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(),
         return Err(Fault::Because("ERR DEBUG RELOAD takes no options: it writes to memory and reads from there"));
     }
     let (limits, now) = (cx.limits, cx.now);
+    if cx.every().any(|keyspace| keyspace.is_imaging()) {
+        // What is exchanged here would be missing there.
+        return Err(Fault::Because("ERR a snapshot is being made; try again when it is done"));
+    }
     let (keyspaces, effects) = cx.every_with_effects();
     for keyspace in keyspaces {
         let numbers = 0..keyspace.databases();

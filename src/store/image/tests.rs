@@ -8,7 +8,12 @@ use crate::store::{Entry, Keep, Keyspace, Part, Value};
 use crate::time::UnixMillis;
 
 const DATABASES: usize = 3;
-const ROUNDS: u64 = if cfg!(miri) { 2 } else { 24 };
+
+/// Many more in the long test.
+fn rounds() -> u64 {
+    let usual = if cfg!(miri) { 2 } else { 24 };
+    std::env::var("TRENCADIS_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(usual)
+}
 
 struct Dice(u64);
 
@@ -158,7 +163,7 @@ fn change(keyspace: &mut Keyspace, dice: &mut Dice, keys: u64, now: UnixMillis) 
 
 #[test]
 fn an_image_is_the_state_at_the_cut() {
-    for seed in 0..ROUNDS {
+    for seed in 0..rounds() {
         let mut dice = Dice(seed);
         let keys = [20, 300, 3000][dice.next(3) as usize];
         let mut keyspace = Keyspace::new(DATABASES, Part { index: 0, of: 1 }, [seed, 2, 3, 4]);

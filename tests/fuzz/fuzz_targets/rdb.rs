@@ -17,6 +17,30 @@ mod time;
 use rdb::{Item, Reader, Wrong};
 use store::types::Thresholds;
 
+/// An entry that is written in the smallest parts is read as the same again.
+fn check_parts(entry: store::Entry<'_>, thresholds: &Thresholds) {
+    let mut clerk = rdb::Clerk::new(std::sync::Arc::new(|_| None), rdb::Pack::Compressed);
+    let mut parts = Vec::new();
+    while !store::Scribe::part(&mut clerk, entry, 1, &mut parts) {}
+    let mut writer = rdb::Writer::new(rdb::VERSION_WITH_DEADLINES, &[]);
+    let mut reader = Reader::new();
+    writer.database(0);
+    writer.take(|bytes| reader.feed(bytes));
+    writer.pass(&parts);
+    reader.feed(&parts);
+    writer.finish();
+    writer.take(|bytes| reader.feed(bytes));
+    reader.finish();
+    let mut keys = 0;
+    while let Some(item) = reader.next(thresholds).expect("what was written in parts is read") {
+        if let Item::Key(record) = item {
+            assert_eq!((record.key.as_slice(), record.value.kind(), record.deadline), (entry.key(), entry.kind(), entry.deadline()));
+            keys += 1;
+        }
+    }
+    assert_eq!(keys, 1);
+}
+
 /// What is in the file, in words; keys as their dumps.
 fn read(pieces: &[&[u8]]) -> (Vec<String>, Option<Wrong>) {
     let (mut reader, thresholds, mut found) = (Reader::new(), Thresholds::default(), Vec::new());
@@ -34,6 +58,7 @@ fn read(pieces: &[&[u8]]) -> (Vec<String>, Option<Wrong>) {
                     let entry = keyspace.database(0).find(hash, &record.key).expect("it was just put in");
                     let dump = rdb::dump(entry);
                     assert!(rdb::restore(&dump, &thresholds).is_ok(), "what we write we read");
+                    check_parts(entry, &thresholds);
                     found.push(format!("{:?} {dump:?}", record.key));
                 }
                 Ok(Some(item)) => found.push(format!("{item:?}")),

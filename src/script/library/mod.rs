@@ -27,14 +27,19 @@ const LENGTH_MAX: usize = 512 << 20;
 
 /// How many values a library holds, or returns, at once. Lua lets a C function have 8000 on its stack; Redis's libraries come to that limit where
 /// data is nested deeply, and say so. These count as if they had that stack, and stop a little earlier: the binding needs some of it.
-const SLOTS_MAX: usize = 7800;
+const SLOTS_MAX: usize = 7000;
 
 /// Adds a function to a library.
 fn add<F>(lua: &Lua, library: &Table, name: &str, deed: F) -> mlua::Result<()>
 where
     F: Fn(&Lua, Arguments<'_>) -> Result<mlua::MultiValue, Raised> + 'static,
 {
-    library.raw_set(name, function(lua, move |lua, values| deed(lua, Arguments::new(lua, values)))?)
+    let deed = move |lua: &Lua, values| match deed(lua, Arguments::new(lua, values)) {
+        // The binding has no room for another value: it holds others' as well.
+        Err(Raised::Lua(mlua::Error::StackError)) => Err("stack overflow (too many values)".into()),
+        answer => answer,
+    };
+    library.raw_set(name, function(lua, deed)?)
 }
 
 /// Adds a function that answers one value.

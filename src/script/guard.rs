@@ -31,6 +31,8 @@ pub(super) enum Wrap {
     LookBehind,
     /// The function is `getmetatable`.
     Metatable,
+    /// The function is `unpack`, whose count of values overflows.
+    Bounds,
 }
 
 const READONLY: &str = "Attempt to modify a readonly table";
@@ -65,6 +67,7 @@ impl Guard {
             Wrap::Refuse => (&self.behind, refuse),
             Wrap::LookBehind => (&self.behind, look_behind),
             Wrap::Metatable => (&self.shown, metatable),
+            Wrap::Bounds => (&self.behind, bounds),
         };
         // SAFETY: on the stack are the two upvalues of the closure that is left in their place.
         unsafe { lua.exec_raw((table, function), |state| ffi::lua_pushcclosure(state, wrapper, 2)) }
@@ -159,6 +162,28 @@ unsafe extern "C-unwind" fn metatable(state: *mut ffi::lua_State) -> c_int {
         be_the_function(state)
     }
 }
+
+/// Is `unpack`, for ranges that a stack could hold. Lua computes their length in an `int`, and may be compiled as if that could not overflow.
+///
+/// # Safety
+/// For Lua to call, as a closure that `Guard` made. Errors leave by a long jump over this frame, in which nothing has to be dropped.
+unsafe extern "C-unwind" fn bounds(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as for `refuse`. Arguments that are not there read as 0.
+    unsafe {
+        let (first, last) = (ffi::lua_tonumber(state, 2), ffi::lua_tonumber(state, 3));
+        if last - first > UNPACKED_MAX {
+            ffi::luaL_where(state, 1);
+            ffi::lua_pushlstring(state, TOO_MANY.as_ptr().cast(), TOO_MANY.len());
+            ffi::lua_concat(state, 2);
+            ffi::lua_error(state);
+        }
+        be_the_function(state)
+    }
+}
+
+/// Far more than there is room for, and far less than overflows.
+const UNPACKED_MAX: f64 = 1e6;
+const TOO_MANY: &str = "too many results to unpack";
 
 /// `pairs`, whose iterator looks behind proxies.
 ///

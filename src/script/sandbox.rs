@@ -44,6 +44,7 @@ const WRAPPED: &[(&str, &[&str], Wrap)] = &[
     ("", &["rawset", "setmetatable"], Wrap::Refuse),
     ("", &["rawget", "next"], Wrap::LookBehind),
     ("", &["getmetatable"], Wrap::Metatable),
+    ("", &["unpack"], Wrap::Bounds),
     ("table", &["insert", "setn"], Wrap::Refuse),
     ("table", &["foreach", "foreachi", "getn", "maxn"], Wrap::LookBehind),
 ];
@@ -333,7 +334,7 @@ pub(super) fn place(lua: &Lua) -> Option<(String, usize)> {
             let source = debug.source();
             let line = debug.current_line()?;
             let source = source.source?;
-            source.starts_with("@user_").then(|| (source.into_owned(), line))
+            (!source.starts_with('=')).then(|| (source.into_owned(), line))
         })?
     })
 }

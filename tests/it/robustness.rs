@@ -167,7 +167,7 @@ fn a_rush_passes_no_limit() {
 /// Row 22.
 #[test]
 fn without_descriptors_it_waits_and_does_not_spin() {
-    let server = Daemon::start_after("ulimit -n 64", &["--shards", "2"]);
+    let server = Daemon::start_after("ulimit -n 72", &["--shards", "2"]);
     let mut first = server.wire();
     assert_eq!(first.call(&["PING"]), PONG);
     // The kernel takes connections that the daemon cannot.

@@ -138,7 +138,7 @@ impl InProcess {
         let hash = keyspace.hash(&record.key);
         keyspace.database_mut(database).insert(hash, &record.key, record.value, record.deadline);
         held.take(index, keyspace);
-        for (index, returned) in held.give_back() {
+        for (index, returned) in held.give_back(0) {
             self.shards[index].take_back(returned);
         }
     }
@@ -210,7 +210,7 @@ impl InProcess {
             keyspace.record(true);
             held.take(index, keyspace);
         }
-        for (index, returned) in held.give_back() {
+        for (index, returned) in held.give_back(0) {
             self.shards[index].take_back(returned);
         }
     }
@@ -310,6 +310,64 @@ fn find<'r>(registry: &'r Registry, name: &[u8], sub: &[u8]) -> Option<(&'r Entr
     if let Handler::Data(row) = entry.handler { Some((entry, row)) } else { None }
 }
 
+/// The files of the journal as they are read: for fuzzers.
+pub mod log {
+    use std::io;
+
+    use crate::persist::disk::DiskFile;
+    use crate::persist::manifest::Manifest;
+    use crate::persist::reader::{LogReader, Trouble};
+
+    /// A file that is read and never written.
+    #[derive(Debug)]
+    struct Bytes(Vec<u8>);
+
+    impl DiskFile for Bytes {
+        fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+            let rest = usize::try_from(at).ok().and_then(|at| self.0.get(at..)).unwrap_or_default();
+            let len = rest.len().min(into.len());
+            into[..len].copy_from_slice(&rest[..len]);
+            Ok(len)
+        }
+
+        fn append(&mut self, _: &[u8]) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn truncate(&mut self, _: u64) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn len(&self) -> io::Result<u64> {
+            Ok(self.0.len() as u64)
+        }
+    }
+
+    /// How many bytes of commands there are, and where the file is damaged, if it is, and whether that may be cut off.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> (usize, Option<(u64, bool)>) {
+        let Ok(mut reader) = LogReader::from(Box::new(Bytes(bytes.to_vec())), 0) else { return (0, None) };
+        let mut commands = 0;
+        loop {
+            match reader.next() {
+                Ok(Some(some)) => commands += some.len(),
+                Ok(None) | Err(Trouble::Io(_)) => return (commands, None),
+                Err(Trouble::Damage(damage)) => return (commands, Some((damage.at, damage.is_torn))),
+            }
+        }
+    }
+
+    /// What a manifest says, in one way of writing it.
+    #[must_use]
+    pub fn manifest(bytes: &[u8]) -> Option<String> {
+        Manifest::read(bytes).ok().map(|manifest| manifest.write())
+    }
+}
+
 /// The shard that owns a key when there are `shards`.
 #[must_use]
 pub fn shard_of(key: &[u8], shards: u32) -> u32 {
@@ -325,7 +383,7 @@ fn run_borrowed(batch: &mut Batch, owners: u64, shards: &mut [Shard], limits: &L
     let tools = Tools { limits, seed: now.0, ticks: || 0, scripts: None };
     held.run(batch, &tools, now);
     let record = held.take_record();
-    for (index, returned) in held.give_back() {
+    for (index, returned) in held.give_back(0) {
         shards[index].take_back(returned);
     }
     record

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     match Settings::from_process()? {
         Request::Print(text) => print(&text),
-        Request::Check(path) => print(&Server::check(&path)?),
+        Request::Check { path, fix } => print(&Server::check(&path, fix)?),
         Request::Serve(settings) => {
             logging::start(&settings)?;
             Server::run(*settings)

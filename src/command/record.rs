@@ -42,6 +42,11 @@ impl Record {
         self.pieces.is_empty()
     }
 
+    /// Bytes that it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// How many commands a part has.
     pub(crate) fn commands(&self) -> usize {
         self.commands

@@ -18,6 +18,8 @@ pub(crate) enum Trouble {
     Loading = 1,
     /// The last snapshot failed.
     Unsaved = 2,
+    /// The journal cannot be written.
+    Unwritten = 4,
 }
 
 impl Health {

@@ -4,6 +4,9 @@
 
 use crate::command::{Piece, Record, encode};
 
+/// More room than this is given back.
+const KEPT_MAX: usize = 4 << 20;
+
 /// The end of the log, as it grows.
 #[derive(Debug, Default)]
 pub(crate) struct History {
@@ -13,6 +16,23 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// What a reader does not know yet: whoever wrote before had another file.
+    pub(crate) fn begin_file(&mut self) {
+        self.selected = None;
+    }
+
+    /// Bytes that were not written yet.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        if self.bytes.capacity() > KEPT_MAX {
+            self.bytes = Vec::new();
+        }
+    }
+
     pub(crate) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }

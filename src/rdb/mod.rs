@@ -108,3 +108,8 @@ fn decode_whole(body: &[u8], lineage: Lineage, thresholds: &Thresholds) -> Resul
     }
     Ok(value)
 }
+
+/// The checksum of what `before` is the checksum of, followed by `bytes`: CRC-64 as in dumps and files. That of nothing is 0.
+pub(crate) fn checksum(before: u64, bytes: &[u8]) -> u64 {
+    crc64::update(before, bytes)
+}

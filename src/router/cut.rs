@@ -19,10 +19,10 @@ impl Router {
         }
         // As for any unit: placed whole, and begun nowhere before it is placed everywhere. A client that was answered before the cut on one
         // shard and asks another afterwards comes after the cut there too.
-        let gate = Arc::new(Gate::default());
+        let gate = Arc::new(Gate::new(u64::MAX, false));
         let messages = saves.into_iter().map(|save| Message::Save(Box::new(save), gate.clone()));
-        self.sequencer().place(permits.into_iter().zip(messages));
-        gate.open();
+        let unit = self.sequencer().place(permits.into_iter().zip(messages));
+        gate.open(unit);
         Ok(())
     }
 }

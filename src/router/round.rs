@@ -11,8 +11,8 @@ use crate::command::{Args, Join, Published, Reader, Row, Spread};
 use crate::resp::{Protocol, Reply};
 use crate::router::join::join;
 use crate::router::{Plan, Way};
-use crate::shard::Batch;
 use crate::shard::batch::{Bond, Manner, Watching};
+use crate::shard::{Batch, Durability};
 use crate::slot;
 
 /// Batches of one worker that wait for their next use.
@@ -101,6 +101,10 @@ pub(crate) struct Round {
     pub(super) whole: bool,
     /// The number of the last block. Numbers come again, but not soon.
     block: u8,
+    /// When its replies may leave.
+    pub(crate) durability: Durability,
+    /// Its calls are read from a journal.
+    pub(crate) replay: bool,
 }
 
 impl Round {
@@ -353,6 +357,7 @@ impl Round {
         self.local.clear();
         self.later.clear();
         (self.calls, self.whole, self.block) = (0, false, 0);
+        (self.durability, self.replay) = (Durability::Server, false);
         input
     }
 
@@ -445,6 +450,16 @@ impl Round {
 }
 
 impl Group {
+    /// The shards that have a batch, bit i for shard i.
+    pub(super) fn shards(&self) -> u64 {
+        self.batches.iter().enumerate().filter(|(_, batch)| batch.is_some()).fold(0, |shards, (shard, _)| shards | 1 << shard)
+    }
+
+    /// Whether any call of it may change something.
+    pub(super) fn writes(&self) -> bool {
+        self.batches.iter().flatten().any(|batch| batch.writes())
+    }
+
     fn of(kind: Kind, batches: usize) -> Group {
         let mut group = Group { kind, batches: Vec::with_capacity(batches), taken: Vec::new() };
         group.batches.resize_with(batches, || None);

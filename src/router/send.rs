@@ -12,7 +12,7 @@ use crate::router::round::{Group, Kind};
 use crate::router::unit::{self, Awaited, Hold, Means};
 use crate::router::{Round, Sequencer};
 use crate::shard::meter::Ticks;
-use crate::shard::{Batch, Borrow, Gate, Mailbox, Message, Outbox};
+use crate::shard::{Batch, Borrow, Gate, Mailbox, Message, Outbox, Pages};
 
 /// The way to all shards, one per worker.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub(crate) struct Router {
     ticks: Ticks,
     seed: Cell<u64>,
     scripts: Option<Rc<dyn Scripts>>,
+    pages: Pages,
 }
 
 /// A shard answers no more: its thread ended, and the process is ending.
@@ -41,8 +42,9 @@ impl Router {
         outbox: Outbox,
         ticks: Ticks,
         seed: u64,
+        pages: Pages,
     ) -> Router {
-        Router { mailboxes, sequencer, limits, outbox, ticks, seed: Cell::new(seed), scripts: None }
+        Router { mailboxes, sequencer, limits, outbox, ticks, seed: Cell::new(seed), scripts: None, pages }
     }
 
     /// With somebody who runs scripts on this thread.
@@ -87,12 +89,16 @@ impl Router {
             {
                 batch.input = Some(input);
                 batch.may_stop = !round.whole;
+                (batch.durability, batch.replay) = (round.durability, round.replay);
                 *place = Some(self.run_alone(shard, batch).await?);
                 return Ok(());
             }
         }
         let mut out: Vec<Out> = Vec::new();
         let may_stop = round.groups.len() == 1 && !round.whole;
+        for batch in round.groups.iter_mut().flat_map(|group| group.batches.iter_mut().flatten()) {
+            (batch.durability, batch.replay) = (round.durability, round.replay);
+        }
         for (number, group) in round.groups.iter_mut().enumerate() {
             match group.kind {
                 Kind::Plain => self.mail(number, group, may_stop, &input, &mut out).await?,
@@ -174,7 +180,9 @@ impl Router {
             permits.push(self.mailboxes[shard].reserve().await.ok_or(ShardsGone)?);
         }
         // From here to the opening of the gate there is no await: it is placed whole or not at all.
-        let gate = Arc::new(Gate::default());
+        let shards = group.shards();
+        // Who does not know yet that the journal is on takes every unit for one that writes.
+        let gate = Arc::new(Gate::new(shards, !self.pages.is_on() || group.writes()));
         let mut parts = Vec::with_capacity(permits.len());
         for (shard, place) in group.batches.iter_mut().enumerate() {
             let Some(mut batch) = place.take() else { continue };
@@ -182,8 +190,8 @@ impl Router {
             out.push((number, shard, batch.expect_back()));
             parts.push(Message::Part(batch, gate.clone()));
         }
-        self.sequencer.place(permits.into_iter().zip(parts));
-        gate.open();
+        let unit = self.sequencer.place(permits.into_iter().zip(parts));
+        gate.open(unit);
         Ok(())
     }
 
@@ -206,6 +214,7 @@ impl Router {
     fn means(&self) -> Means {
         let (limits, outbox) = (self.limits.borrow().clone(), self.outbox.clone());
         let is_heard = outbox.is_heard();
+        let pages = self.pages.clone();
         Means {
             shards: self.mailboxes.len(),
             limits,
@@ -214,6 +223,7 @@ impl Router {
             outbox,
             is_heard,
             scripts: self.scripts.clone(),
+            pages,
         }
     }
 

@@ -480,7 +480,7 @@ impl World {
     }
 
     fn give_back(&mut self, shard: usize, keyspace: Keyspace) {
-        self.shards[shard].take_back(Returned { keyspace, effects: Effects::default(), tallies: Vec::new() });
+        self.shards[shard].take_back(Returned { keyspace, effects: Effects::default(), tallies: Vec::new(), seen: 0 });
         self.parked[shard] = false;
     }
 }

@@ -1,7 +1,8 @@
 //! The borrower: collects the keyspaces of several shards, runs the unit's calls on them without a hop, and gives them back.
 //!
 //! It is a task of its own on the worker of the connection that asked, so that a client that goes away cancels nothing that was placed. While
-//! it holds, it waits for loans only: it sends to no shard and writes to no socket.
+//! it holds, it waits for loans only: it sends to no shard and writes to no socket. The journal is told what it did before anything goes home,
+//! which takes no waiting.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use crate::command::{Limits, Scripts, Watch};
 use crate::router::Round;
 use crate::shard::batch::Watching;
 use crate::shard::meter::Ticks;
-use crate::shard::{Batch, Held, Loan, Outbox, Returned, Tools};
+use crate::shard::pages::Content;
+use crate::shard::{Batch, Durability, Held, Loan, Outbox, Pages, Returned, Tools};
 use crate::time::UnixMillis;
 
 /// Loans under way: the shard's number, and where its loan arrives.
@@ -25,6 +27,28 @@ struct Borrowed {
     held: Held,
     homes: Vec<(usize, oneshot::Sender<Returned>)>,
     outbox: Outbox,
+    pages: Pages,
+    /// The last page of the history whose effects are in what it has.
+    seen: u64,
+}
+
+impl Borrowed {
+    /// Tells the journal what was done, and gives everything back.
+    fn give_back(&mut self) {
+        if let Some((news, receipt)) = self.held.take_news() {
+            self.outbox.post(news, Some(receipt));
+        }
+        let record = self.held.take_record();
+        if !record.is_empty() {
+            let shards = self.homes.iter().fold(0, |shards, (shard, _)| shards | 1 << shard);
+            self.seen = self.pages.send(Content::Held { shards, record });
+        }
+        for (shard, returned) in self.held.give_back(self.seen) {
+            if let Some(at) = self.homes.iter().position(|&(home, _)| home == shard) {
+                let _ = self.homes.swap_remove(at).1.send(returned);
+            }
+        }
+    }
 }
 
 impl Drop for Borrowed {
@@ -33,14 +57,7 @@ impl Drop for Borrowed {
             // What a call that panicked was doing may be half done. Not to come home ends the shards, and so the process.
             return;
         }
-        if let Some((news, receipt)) = self.held.take_news() {
-            self.outbox.post(news, Some(receipt));
-        }
-        for (shard, returned) in self.held.give_back() {
-            if let Some(at) = self.homes.iter().position(|&(home, _)| home == shard) {
-                let _ = self.homes.swap_remove(at).1.send(returned);
-            }
-        }
+        self.give_back();
     }
 }
 
@@ -55,14 +72,17 @@ pub(super) struct Means {
     pub(super) outbox: Outbox,
     pub(super) is_heard: bool,
     pub(super) scripts: Option<Rc<dyn Scripts>>,
+    pub(super) pages: Pages,
 }
 
 async fn collect(awaited: Awaited, means: &Means) -> Option<Borrowed> {
-    let held = Held::new(means.shards, means.is_heard);
-    let mut borrowed = Borrowed { held, homes: Vec::with_capacity(awaited.len()), outbox: means.outbox.clone() };
+    let (held, outbox, pages) = (Held::new(means.shards, means.is_heard), means.outbox.clone(), means.pages.clone());
+    let mut borrowed = Borrowed { held, homes: Vec::with_capacity(awaited.len()), outbox, pages, seen: 0 };
     for (shard, arriving) in awaited {
         // A shard that answers no more has ended, and the process with it.
-        let (keyspace, home) = arriving.await.ok()?.open()?;
+        let loan = arriving.await.ok()?;
+        borrowed.seen = borrowed.seen.max(loan.seen);
+        let (keyspace, home) = loan.open()?;
         borrowed.held.take(shard, keyspace);
         borrowed.homes.push((shard, home));
     }
@@ -73,13 +93,13 @@ async fn collect(awaited: Awaited, means: &Means) -> Option<Borrowed> {
 pub(super) async fn run(awaited: Awaited, mut batch: Box<Batch>, means: Means) {
     let Some(mut hold) = Hold::collect(awaited, means).await else { return };
     hold.run_batch(&mut batch);
-    drop(hold);
+    hold.finish(batch.durability).await;
     batch.send_back();
 }
 
 /// Keyspaces in the hand of whoever has to do several things with them and let nothing come between (EXEC). They go home when it is dropped.
 ///
-/// Its holder must not await.
+/// Its holder must not await, but for the journal.
 #[derive(Debug)]
 pub(crate) struct Hold {
     borrowed: Borrowed,
@@ -89,6 +109,25 @@ pub(crate) struct Hold {
 impl Hold {
     pub(super) async fn collect(awaited: Awaited, means: Means) -> Option<Hold> {
         Some(Hold { borrowed: collect(awaited, &means).await?, means })
+    }
+
+    /// Lets everything go home, and returns when what was seen of it is durable, if the replies must wait for that.
+    pub(crate) async fn finish(mut self, durability: Durability) {
+        self.borrowed.give_back();
+        let (seen, pages) = (self.borrowed.seen, self.means.pages.clone());
+        drop(self);
+        pages.settled(seen, durability).await;
+    }
+
+    /// What is done with the keyspaces in hand beside calls: read from files.
+    pub(crate) fn held(&mut self) -> &mut Held {
+        &mut self.borrowed.held
+    }
+
+    /// Switches the journal on or off. With the keyspaces of all shards in hand only.
+    pub(crate) fn record(&mut self, on: bool) {
+        self.borrowed.held.record(on);
+        self.means.pages.set_on(on);
     }
 
     fn run_batch(&mut self, batch: &mut Batch) {

@@ -9,8 +9,9 @@ use tokio::sync::oneshot;
 use crate::command::Limits;
 use crate::error::{Error, Result};
 use crate::persist::load::{self, Loaded, Source};
-use crate::persist::{Health, Home, Trouble};
-use crate::server::systemd;
+use crate::persist::{Health, Home, Journal, Trouble};
+use crate::server::{journal, systemd};
+use crate::session::Board;
 use crate::settings::Settings;
 use crate::store::{Keyspace, Part};
 use crate::time::UnixMillis;
@@ -25,7 +26,7 @@ const TELL_EVERY: Duration = Duration::from_secs(2);
 pub(super) fn enter(settings: &Settings) -> Result<Home> {
     let problem = |problem: String| Error::Data { path: settings.dir.clone(), at: None, problem };
     let home = Home::open(settings.dir.clone()).map_err(|error| problem(format!("the directory cannot be opened: {error}")))?;
-    if home.lock.is_none() && !settings.save.is_empty() {
+    if home.lock.is_none() && (!settings.save.is_empty() || settings.appendonly) {
         return Err(problem(
             "another daemon works in this directory; give this one its own (`dir`), or let it save nothing (`save \"\"`)".to_owned(),
         ));
@@ -44,6 +45,7 @@ pub(super) fn keyspaces(shards: usize, databases: usize, seeds: [u64; 4]) -> Vec
 
 /// What loading needs.
 pub(super) struct Boot {
+    pub(super) board: Arc<Board>,
     pub(super) settings: Arc<Settings>,
     pub(super) limits: Arc<Limits>,
     pub(super) health: Arc<Health>,
@@ -55,11 +57,29 @@ impl Boot {
     ///
     /// # Errors
     /// It cannot be read, or is damaged.
-    pub(super) async fn load(self, home: &Home) -> Result<(Vec<Keyspace>, Loaded)> {
-        let Boot { settings, limits, health, mut keyspaces } = self;
+    pub(super) async fn load(self, home: &Home) -> Result<(Vec<Keyspace>, Loaded, Option<Journal>)> {
+        let Boot { board, settings, limits, health, mut keyspaces } = self;
+        if settings.appendonly {
+            let (place, now) = (journal::place(home, &settings), UnixMillis::now());
+            health.set(Trouble::Loading, true);
+            let (finished, read) = oneshot::channel();
+            let (settings, limits) = (settings.clone(), limits.clone());
+            let reading = move || {
+                let log = journal::read(&place, &settings, &board.registry, &limits, keyspaces, now);
+                let _ = finished.send(log);
+            };
+            let spawned = std::thread::Builder::new().name("loader".into()).spawn(reading);
+            spawned.map_err(|source| Error::Io { doing: "starting a thread to load", source })?;
+            let gone = |_| Error::Data { path: home.path.clone(), at: None, problem: "loading it panicked".to_owned() };
+            let log;
+            (keyspaces, log) = read.await.map_err(gone)??;
+            if log.is_some() {
+                return Ok((keyspaces, Loaded::default(), log));
+            }
+        }
         let path = home.path.join(&settings.dbfilename);
         if !is_there(home, &settings.dbfilename, &path)? {
-            return Ok((keyspaces, Loaded::default()));
+            return Ok((keyspaces, Loaded::default(), None));
         }
         health.set(Trouble::Loading, true);
         let (started, folder) = (Instant::now(), home.folder.clone());
@@ -98,7 +118,7 @@ impl Boot {
             millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "DB loaded from disk"
         );
-        Ok((keyspaces, loaded))
+        Ok((keyspaces, loaded, None))
     }
 }
 

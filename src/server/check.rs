@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::rdb::{Item, Reader, Record, Wrong};
-use crate::server::Server;
+use crate::server::{Server, repair};
 use crate::store::types::Thresholds;
 
 /// What is read at a time.
@@ -39,8 +39,11 @@ impl Server {
     ///
     /// # Errors
     /// It cannot be read, or it is not whole and sound: where, and what is wrong.
-    pub fn check(path: &Path) -> Result<String> {
+    pub fn check(path: &Path, fix: bool) -> Result<String> {
         let unreadable = |source: std::io::Error| Error::Data { path: path.to_owned(), at: None, problem: source.to_string() };
+        if repair::is_log(path).map_err(unreadable)? {
+            return repair::check(path, fix, &mut std::io::stdin().lock());
+        }
         let mut file = File::open(path).map_err(unreadable)?;
         let (mut reader, thresholds, mut findings) = (Reader::new(), Thresholds::default(), Findings::default());
         let mut bar = Bar::of(&file);

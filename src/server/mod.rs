@@ -4,8 +4,10 @@ mod boot;
 mod check;
 mod doors;
 mod ending;
+mod journal;
 pub mod logging;
 mod pidfile;
+mod repair;
 mod systemd;
 mod worker;
 
@@ -21,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::metrics::{Pulse, SAMPLE_EVERY, Sampler, WorkerCounters, process};
 use crate::net::{Accepted, Door};
 use crate::persist::keeper::{self, Tools};
-use crate::persist::{Home, Keeper, Trouble};
+use crate::persist::{Account, Health, Home, Keeper, Trouble};
 use crate::pubsub::broker::PARCELS_MAX;
 use crate::pubsub::{Broker, Events, Registry as Listeners};
 use crate::router::{Router, SHARDS_MAX, Sequencer};
@@ -32,8 +34,9 @@ use crate::server::worker::{Arrival, BrokerPlan, WorkerPlan};
 use crate::session::clients::QUESTIONS_MAX;
 use crate::session::{Board, Pause, Registry, Seat, Seldom, Shutdown};
 use crate::settings::Settings;
+use crate::shard::pages::{Intake, Turn};
 use crate::shard::reclaim::Reclaimer;
-use crate::shard::{Mailbox, Outbox, Posted};
+use crate::shard::{Mailbox, Outbox, Pages, Posted};
 use crate::store::Keyspace;
 use crate::time::UnixMillis;
 
@@ -75,8 +78,9 @@ impl Server {
         doors::raise_descriptor_limit(settings.maxclients);
         let runtime = local_runtime().map_err(|source| Error::Io { doing: "starting the service thread", source })?;
         let tcp_port = doors.iter().find_map(Door::port).unwrap_or(0);
+        let (pages, intake) = Pages::new();
         let result = runtime.block_on(async {
-            let (assembly, cellar) = Assembly::new(settings, tcp_port)?;
+            let (assembly, cellar) = Assembly::new(settings, tcp_port, pages, intake)?;
             assembly.serve(doors, home, cellar).await
         });
         if result.is_ok() {
@@ -108,13 +112,15 @@ struct Cellar {
     saves: keeper::Inbox,
     /// For the keeper.
     router: Router,
+    /// Where pages of the history arrive.
+    intake: Intake,
     keyspaces: Vec<Keyspace>,
     /// Where they belong.
     homes: Vec<oneshot::Sender<Keyspace>>,
 }
 
 impl Assembly {
-    fn new(settings: Settings, tcp_port: u16) -> Result<(Assembly, Cellar)> {
+    fn new(settings: Settings, tcp_port: u16, pages: Pages, intake: Intake) -> Result<(Assembly, Cellar)> {
         let shards = settings.shards.clamp(1, SHARDS_MAX as usize);
         let refused = |source| Error::Io { doing: "starting threads", source };
         let reclaimer = Reclaimer::start().map_err(refused)?;
@@ -124,6 +130,7 @@ impl Assembly {
         let threads_wanted = shards + 1;
         let keyspaces = boot::keyspaces(shards, settings.databases, seeds);
         let (keeper, saves) = Keeper::new();
+        let health = Arc::<Health>::default();
         let (shutdown, asked) = mpsc::channel(SHUTDOWNS_MAX);
         let (desks, questions): (Vec<_>, Vec<_>) = (0..threads_wanted).map(|_| mpsc::channel(QUESTIONS_MAX)).unzip();
         let (broker, requests) = Broker::new();
@@ -140,8 +147,10 @@ impl Assembly {
             desks,
             broker,
             scripts: Arc::new(Shelf::new(threads_wanted)),
+            pages: pages.clone(),
+            journal: Arc::new(Account::new(health.clone())),
             shutdown,
-            health: Arc::default(),
+            health,
             keeper,
             started: Instant::now(),
             run_id: random_id(),
@@ -160,8 +169,9 @@ impl Assembly {
         let sequencer = Arc::new(Sequencer::default());
         let phase = watch::Sender::new(Phase::Serving);
         let all_mailboxes = mailboxes.clone().into_boxed_slice();
-        let router =
-            |mailboxes| Router::new(mailboxes, sequencer.clone(), board.limits.subscribe(), outbox.clone(), worker::ticks, next_seed());
+        let router = |mailboxes| {
+            Router::new(mailboxes, sequencer.clone(), board.limits.subscribe(), outbox.clone(), worker::ticks, next_seed(), pages.clone())
+        };
         let (for_keeper, router) = (router(all_mailboxes.clone()), router(all_mailboxes));
         let (homes, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| oneshot::channel()).unzip();
         let (mut workers, mut threads) = (Vec::new(), Vec::new());
@@ -190,13 +200,13 @@ impl Assembly {
                 .map_err(refused)?;
             threads.push(thread);
         }
-        let cellar = Cellar { shutdown: asked, saves, router: for_keeper, keyspaces, homes };
+        let cellar = Cellar { shutdown: asked, saves, router: for_keeper, intake, keyspaces, homes };
         Ok((Assembly { board, workers, threads, phase, router }, cellar))
     }
 
     /// Loads, accepts until a signal or SHUTDOWN, saves and drains.
     async fn serve(self, doors: Vec<Door>, home: Home, cellar: Cellar) -> Result<()> {
-        let Cellar { shutdown, saves, router, keyspaces, homes } = cellar;
+        let Cellar { shutdown, saves, router, intake, keyspaces, homes } = cellar;
         let mut calls = Calls::new(shutdown)?;
         let assembly = std::rc::Rc::new(self);
         let next_id = std::rc::Rc::new(std::cell::Cell::new(1u64));
@@ -225,9 +235,10 @@ impl Assembly {
             settings: board.settings.borrow().clone(),
             limits: board.limits.borrow().clone(),
             health: board.health.clone(),
+            board: board.clone(),
             keyspaces,
         };
-        let (keyspaces, loaded) = {
+        let (keyspaces, loaded, log) = {
             let mut loading = std::pin::pin!(boot.load(&home));
             loop {
                 tokio::select! {
@@ -241,6 +252,7 @@ impl Assembly {
             }
         };
         saves.loaded(loaded.keys, loaded.expired);
+        let keyspaces = journal::begin(board, &home, intake, log, keyspaces)?;
         for (keyspace, home) in keyspaces.into_iter().zip(homes) {
             let _ = home.send(keyspace);
         }
@@ -324,6 +336,9 @@ impl Assembly {
             for thread in assembly.threads {
                 let _ = thread.join();
             }
+            if assembly.board.pages.is_on() && assembly.board.pages.turn(Turn::Close).await.is_err() {
+                tracing::error!("the journal could not be closed");
+            }
         }
         Ok(())
     }
@@ -340,6 +355,9 @@ impl Assembly {
                     tracing::warn!(setting = name, "changed in the file, but takes effect only at the next start");
                 }
                 logging::set_level(settings.loglevel);
+                if settings.appendonly != self.board.pages.is_on() {
+                    tracing::warn!("appendonly changed in the file: CONFIG SET appendonly switches the journal, or the next start");
+                }
                 self.board.publish(settings);
                 tracing::info!("settings were read again");
             }

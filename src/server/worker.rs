@@ -14,7 +14,8 @@ use crate::router::{Router, Sequencer};
 use crate::script::Engine;
 use crate::server::{Phase, local_runtime, next_seed};
 use crate::session::clients::{self, Clients, Question};
-use crate::session::{Board, Client, Commands, Local, Seat, Session, serve};
+use crate::session::{Board, Client, Commands, Local, Seat, Session, rewrite, serve};
+use crate::shard::dispatch::Dispatch;
 use crate::shard::mailbox::Inbox;
 use crate::shard::reclaim::Reclaimer;
 use crate::shard::{Mailbox, Outbox, Shard, task};
@@ -92,14 +93,15 @@ async fn work(plan: WorkerPlan) {
         let caller = std::rc::Rc::new(Commands::new(board.clone()));
         Rc::new(Engine::new(board.scripts.clone(), caller, index, memory_max))
     };
-    let router =
-        Router::new(mailboxes, sequencer, board.limits.subscribe(), outbox.clone(), ticks, next_seed()).with_scripts(scripts.clone());
+    let router = Router::new(mailboxes, sequencer, board.limits.subscribe(), outbox.clone(), ticks, next_seed(), board.pages.clone())
+        .with_scripts(scripts.clone());
     if let Some((inbox, home)) = own {
         let shard = Shard::empty(board.limits.borrow().clone(), board.registry.len(), next_seed(), ticks).with_scripts(scripts.clone());
         let limits = board.limits.subscribe();
+        let dispatch = Dispatch::new(board.pages.clone(), index);
         tokio::task::spawn_local(async move {
             let _guard = EndsProcess("a shard");
-            task::run(shard, home, inbox, limits, reclaimer, outbox).await;
+            task::run(shard, home, inbox, limits, reclaimer, outbox, dispatch).await;
         });
     }
     let local = Local::new(board, router, scripts, index);
@@ -113,6 +115,9 @@ async fn work(plan: WorkerPlan) {
             _ = housekeeping.tick() => {
                 local.coarse_now.set(UnixMillis::now());
                 keep_house(&local);
+                if index == 0 {
+                    rewrite::if_due(&local);
+                }
             }
             changed = phase.changed() => {
                 if changed.is_err() || *phase.borrow() == Phase::Ended {

@@ -24,6 +24,7 @@ pub(crate) fn admit<'r>(session: &Session, registry: &'r Registry, args: &Args<'
         .and_then(|()| saved(session, entry))
         .and_then(|()| subscribed(session, entry))
         .and_then(|()| monitoring(session, entry))
+        .and_then(|()| writable(session, entry))
         .and_then(|()| loaded(session, entry))
         .map_err(refused(Some(entry.id)))?;
     Ok(entry)
@@ -132,6 +133,17 @@ fn monitoring(session: &Session, entry: &Entry) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::Because("ERR Replica can't interact with the keyspace"))
+}
+
+/// Can what it would do be written down? PING is refused too, as in Redis, so that whoever asks whether all is well learns that it is not.
+fn writable(session: &Session, entry: &Entry) -> Result<(), Fault> {
+    let health = &session.local.board.health;
+    let flags = entry.spec.flags;
+    if health.is_sound() || !health.has(Trouble::Unwritten) || !flags.has(Flags::WRITE) && !flags.has(Flags::PROBE) {
+        return Ok(());
+    }
+    let why = session.local.board.journal.reason();
+    Err(Fault::told(format!("MISCONF Errors writing to the AOF file: {}", why.as_deref().unwrap_or("unknown"))))
 }
 
 /// What Redis shows of a name or an argument that it does not know.

@@ -10,13 +10,15 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::command::{Classes, Limits, Prefixes, Thresholds};
 use crate::metrics::{Pulse, SessionTally, Totals, WorkerCounters};
-use crate::persist::{Health, Keeper};
+use crate::persist::{Account, Health, Keeper};
 use crate::pubsub::{self, Broker, Desk, Letter};
 use crate::router::{Round, Router, Spare};
 use crate::script::{Engine, Shelf};
 use crate::session::clients::{self, Clients, Question};
 use crate::session::{Pause, Registry};
-use crate::settings::{OutputLimit, Settings, Stop};
+use crate::settings::{Fsync, OutputLimit, Settings, Stop};
+use crate::shard::Pages;
+use crate::shard::pages::Policy;
 use crate::time::UnixMillis;
 
 /// What all workers see: settings, limits, the pause, everybody's counters, and the ways to each worker and to the server.
@@ -33,6 +35,9 @@ pub(crate) struct Board {
     pub(crate) broker: Broker,
     /// What is known of scripts.
     pub(crate) scripts: Arc<Shelf>,
+    /// The way to the journal, and what it tells of itself.
+    pub(crate) pages: Pages,
+    pub(crate) journal: Arc<Account>,
     /// SHUTDOWN.
     pub(crate) shutdown: mpsc::Sender<Shutdown>,
     /// What keeps us from serving everything.
@@ -279,8 +284,18 @@ impl Board {
         }
     }
 
+    /// When the journal is made durable, as the settings say.
+    pub(crate) fn policy_of(settings: &Settings) -> Policy {
+        match settings.appendfsync {
+            Fsync::Always => Policy::Always,
+            Fsync::EverySecond => Policy::EverySecond,
+            Fsync::No => Policy::No,
+        }
+    }
+
     /// Makes new settings those of everybody.
     pub(crate) fn publish(&self, settings: Settings) {
+        self.pages.set_policy(Board::policy_of(&settings));
         self.limit(&settings);
         self.settings.send_replace(Arc::new(settings));
     }
@@ -319,6 +334,7 @@ impl Board {
             let mut next = Settings::clone(current);
             match change(&mut next) {
                 Ok(()) => {
+                    self.pages.set_policy(Board::policy_of(&next));
                     self.limit(&next);
                     *current = Arc::new(next);
                     true

@@ -15,6 +15,7 @@ mod transaction;
 
 use admit::misused;
 pub(crate) use clients::Client;
+pub(crate) use command::rewrite;
 pub(crate) use entry::{Ask, Asked, Entry, Handler, Here, Registry, SessionRow};
 pub(crate) use local::{Board, Local, NotEnding, Seat, Seldom, Shutdown};
 pub(crate) use pause::Pause;
@@ -31,6 +32,7 @@ use crate::time::UnixMillis;
 use transaction::{Transaction, Watched};
 
 use crate::resp::Protocol;
+use crate::shard::Durability;
 use crate::shard::batch::Manner;
 
 /// The number of a row that is no command of its own, and whose calls are counted nowhere.
@@ -48,6 +50,8 @@ pub(crate) struct Session {
     /// CLIENT NO-TOUCH is off.
     pub(crate) touches: bool,
     pub(crate) replies: Replies,
+    /// CLIENT DURABILITY.
+    pub(crate) durability: Durability,
     /// Between MULTI and EXEC: calls wait here.
     pub(crate) transaction: Option<Box<Transaction>>,
     /// WATCH.
@@ -88,6 +92,7 @@ impl Session {
             authenticated,
             touches: true,
             replies: Replies::On,
+            durability: Durability::Server,
             transaction: None,
             watched: None,
             reader: None,

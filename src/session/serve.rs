@@ -470,6 +470,7 @@ async fn flush<S: AsyncWrite + Unpin>(
     session.client.calls.set(session.client.calls.get() + calls);
     let mut kept = None;
     if turn.round.asks_shards() {
+        turn.round.durability = session.durability;
         if session.tracks {
             turn.round.read_by(session.reader.as_ref());
         }

@@ -37,10 +37,11 @@ impl Source for Layer {
 /// What arguments and environment ask for.
 pub(super) fn request(words: impl Iterator<Item = OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> Result<Request> {
     let words: Vec<OsString> = words.collect();
-    if let [first, file] = words.as_slice()
+    if let [first, rest @ ..] = words.as_slice()
         && first == "check"
+        && let Some(file) = rest.iter().find(|word| *word != "--fix").filter(|_| rest.len() <= 2)
     {
-        return Ok(Request::Check(PathBuf::from(file)));
+        return Ok(Request::Check { path: PathBuf::from(file), fix: rest.iter().any(|word| word == "--fix") });
     }
     let arguments = arguments::parse(words.into_iter())?;
     match arguments.purpose {

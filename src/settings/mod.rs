@@ -16,7 +16,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use table::{Status, When};
-pub(crate) use typed::{Access, Encodings, LogLevel, OutputLimit, Stop};
+pub(crate) use typed::{Access, Encodings, Fsync, LogLevel, OutputLimit, Stop};
 use values::{Refusal, Values};
 
 use crate::error::{Error, Result};
@@ -28,8 +28,8 @@ pub enum Request {
     Serve(Box<Settings>),
     /// Print this and exit: `--help`, `--version`, `--print-config`, `--check-config`.
     Print(String),
-    /// Check this file of data: `check FILE`.
-    Check(PathBuf),
+    /// Check this file of data, and perhaps cut off what is damaged: `check FILE [--fix]`.
+    Check { path: PathBuf, fix: bool },
 }
 
 /// Every setting of the daemon, as typed values and as the texts CONFIG GET prints.
@@ -100,6 +100,15 @@ pub struct Settings {
     pub(crate) shutdown_on_sigterm: Stop,
     pub(crate) shutdown_on_sigint: Stop,
     /// Microseconds; 0 logs everything, -1 nothing.
+    /// Whether there is a log, and when it is durable.
+    pub(crate) appendonly: bool,
+    pub(crate) appendfsync: Fsync,
+    /// The beginning of its files' names, and their folder in `dir`.
+    pub(crate) appendfilename: String,
+    pub(crate) appenddirname: String,
+    pub(crate) aof_load_truncated: bool,
+    pub(crate) auto_aof_rewrite_percentage: u64,
+    pub(crate) auto_aof_rewrite_min_size: u64,
     pub(crate) slowlog_log_slower_than: i64,
     pub(crate) slowlog_max_len: usize,
     pub(crate) latency_tracking: bool,

@@ -123,11 +123,11 @@ fn what_is_wrong_is_one_line_with_its_place() {
         "environment TRENCADIS__MEMORY__PORT: port: belongs in section network: TRENCADIS__NETWORK__PORT"
     );
     assert_eq!(
-        fault(&["--appendonly", "yes"], &[]),
-        "command line: appendonly: not available yet: the log of writes is not there yet; leave it at \"no\""
+        fault(&["--masteruser", "x"], &[]),
+        "command line: masteruser: not available yet: replication is not there yet; leave it at \"\""
     );
-    assert_eq!(load(&["--appendonly", "yes"], &[]).unwrap_err().exit_code(), 78);
-    assert!(load(&["--appendonly", "no"], &[]).is_ok());
+    assert_eq!(load(&["--masteruser", "x"], &[]).unwrap_err().exit_code(), 78);
+    assert!(load(&["--appendonly", "yes"], &[]).is_ok());
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn config_set_takes_all_or_nothing() {
         (&[("databases", "4")], format!("{failed} 'databases') - can't set immutable config")),
         (&[("dir", "/tmp")], format!("{failed} 'dir') - can't set protected config")),
         (&[("hz", "5"), ("hz", "6")], format!("{failed} 'hz') - duplicate parameter")),
-        (&[("appendonly", "yes")], format!("{failed} 'appendonly') - appendonly is not available yet: the log of writes is not there yet")),
+        (&[("masteruser", "x")], format!("{failed} 'masteruser') - masteruser is not available yet: replication is not there yet")),
     ] {
         assert_eq!(set(&mut settings, pairs), Err(text));
     }

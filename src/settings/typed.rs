@@ -26,6 +26,14 @@ impl Access {
     }
 }
 
+/// When the log is made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fsync {
+    Always,
+    EverySecond,
+    No,
+}
+
 /// How the daemon is to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stop {
@@ -141,6 +149,17 @@ pub(super) fn read(values: Values, file: Option<PathBuf>) -> Result<Settings, St
             stream_node_entries: number(from, "stream-node-max-entries")?,
         },
         save: parse::save_points(from.text("save")?).ok_or("save is not canonical")?,
+        appendonly: yes(from, "appendonly")?,
+        appendfsync: match from.text("appendfsync")? {
+            "always" => Fsync::Always,
+            "no" => Fsync::No,
+            _ => Fsync::EverySecond,
+        },
+        appendfilename: from.text("appendfilename")?.to_owned(),
+        appenddirname: from.text("appenddirname")?.to_owned(),
+        aof_load_truncated: yes(from, "aof-load-truncated")?,
+        auto_aof_rewrite_percentage: number(from, "auto-aof-rewrite-percentage")?,
+        auto_aof_rewrite_min_size: number(from, "auto-aof-rewrite-min-size")?,
         dbfilename: from.text("dbfilename")?.to_owned(),
         rdbcompression: yes(from, "rdbcompression")?,
         rdbchecksum: yes(from, "rdbchecksum")?,

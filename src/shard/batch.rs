@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::command::{Args, Published, Receipt, Row};
+use crate::command::{Args, Flags, Published, Receipt, Row};
 use crate::resp::{Protocol, Span};
+use crate::shard::pages::Durability;
 use crate::store::{Reader, Watch};
 
 /// One call of a batch.
@@ -60,6 +61,8 @@ pub(crate) struct Batch {
     pub(crate) bond: Bond,
     /// Its calls are read from a journal: see [`Cx::expiry`](crate::command::Cx).
     pub(crate) replay: bool,
+    /// When its replies may leave.
+    pub(crate) durability: Durability,
     /// Its calls did not run: a watched key was changed before.
     pub(crate) refused: bool,
     answer: Option<oneshot::Sender<Box<Batch>>>,
@@ -137,6 +140,11 @@ impl Batch {
         (Words { input: bytes_of(&self.input), spans: &self.spans }, &self.calls[self.done..], &mut self.reply, &mut self.ends)
     }
 
+    /// Whether any of its calls may change something.
+    pub(crate) fn writes(&self) -> bool {
+        self.calls.iter().any(|call| call.row.spec.flags.has(Flags::WRITE) || call.row.spec.flags.has(Flags::MAY_REPLICATE))
+    }
+
     /// Has every call been run?
     pub(crate) fn is_whole(&self) -> bool {
         self.refused || self.done + self.ends.len() == self.calls.len()
@@ -205,6 +213,7 @@ impl Batch {
         self.published.clear();
         self.bond = Bond::Loose;
         self.replay = false;
+        self.durability = Durability::Server;
         self.clear_reply();
         if self.spans.capacity() > CALLS_KEPT_MAX {
             self.spans = Vec::new();

@@ -109,6 +109,16 @@ impl Shard {
         run_calls(batch, &mut cx, &mut self.meter, into(&mut self.tally.commands));
     }
 
+    /// Whether changes are recorded for the journal.
+    #[inline]
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.keyspace.as_ref().is_some_and(Keyspace::is_recorded)
+    }
+
+    pub(crate) fn has_record(&self) -> bool {
+        !self.effects.record.is_empty()
+    }
+
     /// What was recorded since it was last asked.
     pub(crate) fn take_record(&mut self) -> Record {
         std::mem::take(&mut self.effects.record)
@@ -131,7 +141,7 @@ impl Shard {
 
     /// Takes the keyspace back, and what the unit did.
     pub(crate) fn take_back(&mut self, returned: Returned) {
-        let Returned { keyspace, effects, tallies } = returned;
+        let Returned { keyspace, effects, tallies, seen: _ } = returned;
         debug_assert!(self.keyspace.is_none(), "a keyspace came back that was not lent");
         self.keyspace = Some(keyspace);
         self.limit_readers();

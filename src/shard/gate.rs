@@ -4,7 +4,7 @@
 //! there: an order that no serial execution has.
 
 use std::hint;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
@@ -13,21 +13,35 @@ use tokio::sync::Notify;
 const LOOKS_MAX: u32 = 64;
 
 /// One unit's gate, shared by its parts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Gate {
-    open: AtomicBool,
+    /// The unit's number; 0 while the gate is closed.
+    unit: AtomicU64,
+    /// Its shards, bit i for shard i.
+    pub(crate) shards: u64,
+    /// What its parts do is one thing to the journal. Not so if none of them writes: what expires on the way stands for itself.
+    pub(crate) binds: bool,
     opened: Notify,
 }
 
 impl Gate {
-    /// Lets the parts run. Called once, when every part is placed.
-    pub(crate) fn open(&self) {
-        self.open.store(true, Ordering::Release);
+    pub(crate) fn new(shards: u64, binds: bool) -> Gate {
+        Gate { unit: AtomicU64::new(0), shards, binds, opened: Notify::new() }
+    }
+
+    /// Lets the parts run. Called once, when every part is placed, with the number of the unit, which is above 0.
+    pub(crate) fn open(&self, unit: u64) {
+        self.unit.store(unit, Ordering::Release);
         self.opened.notify_waiters();
     }
 
+    /// The number of the unit, once the gate is open.
+    pub(crate) fn unit(&self) -> u64 {
+        self.unit.load(Ordering::Acquire)
+    }
+
     pub(crate) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Acquire)
+        self.unit() != 0
     }
 
     /// Returns when the gate is open.

@@ -2,13 +2,14 @@
 
 use tokio::sync::oneshot;
 
-use crate::command::{Cx, Effects, Limits, News, Reach, Receipt, Record, Scripts};
+use crate::command::{Cx, Effects, Limits, News, Reach, Receipt, Record, Scripts, decimal};
 use crate::metrics::CommandTally;
+use crate::rdb;
 use crate::shard::Batch;
 use crate::shard::batch::Bond;
 use crate::shard::core::run_calls;
 use crate::shard::meter::{Meter, Ticks};
-use crate::store::Keyspace;
+use crate::store::{Keyspace, Value};
 use crate::time::UnixMillis;
 
 /// What a shard gets back.
@@ -19,17 +20,21 @@ pub(crate) struct Returned {
     pub(crate) effects: Effects,
     /// The calls it ran, by the row's number.
     pub(crate) tallies: Vec<(u16, CommandTally)>,
+    /// The last page of the history whose effects are in it.
+    pub(crate) seen: u64,
 }
 
 /// A keyspace away from home. Dropping it sends it back, whatever became of the borrower.
 #[derive(Debug)]
 pub(crate) struct Loan {
     lent: Option<(Keyspace, oneshot::Sender<Returned>)>,
+    /// The last page of the history whose effects were in it when it was lent.
+    pub(crate) seen: u64,
 }
 
 impl Loan {
-    pub(crate) fn new(keyspace: Keyspace, home: oneshot::Sender<Returned>) -> Loan {
-        Loan { lent: Some((keyspace, home)) }
+    pub(crate) fn new(keyspace: Keyspace, home: oneshot::Sender<Returned>, seen: u64) -> Loan {
+        Loan { lent: Some((keyspace, home)), seen }
     }
 
     /// Takes the keyspace out of its wrapper, to be run on; the sender is where it must go.
@@ -42,7 +47,7 @@ impl Drop for Loan {
     fn drop(&mut self) {
         if let Some((keyspace, home)) = self.lent.take() {
             // A shard that is gone was ended by a panic or by the end of the process: nothing is left to own the data.
-            let _ = home.send(Returned { keyspace, effects: Effects::default(), tallies: Vec::new() });
+            let _ = home.send(Returned { keyspace, effects: Effects::default(), tallies: Vec::new(), seen: self.seen });
         }
     }
 }
@@ -109,13 +114,42 @@ impl Held {
         self.effects.has_news().then(|| (self.effects.take_news(), receipt))
     }
 
-    /// Everything in hand, to be sent home.
-    pub(crate) fn give_back(&mut self) -> impl Iterator<Item = (usize, Returned)> {
+    /// Switches the journal on or off. To be done only with the keyspaces of all shards in hand.
+    pub(crate) fn record(&mut self, on: bool) {
+        self.keyspaces.iter_mut().flatten().for_each(|keyspace| keyspace.record(on));
+    }
+
+    /// Puts a key in, whatever was there before.
+    ///
+    /// # Panics
+    /// If its keyspace is not in hand.
+    pub(crate) fn insert(&mut self, database: usize, key: &[u8], value: Value, deadline: Option<UnixMillis>) {
+        let mut reach = Reach::Several(&mut self.keyspaces);
+        let keyspace = reach.of(key);
+        let hash = keyspace.hash(key);
+        keyspace.database_mut(database).insert(hash, key, value, deadline);
+    }
+
+    /// Records everything there is, as commands that make it: a journal that begins with data.
+    pub(crate) fn record_all(&mut self) {
+        let Held { keyspaces, effects, .. } = self;
+        for keyspace in keyspaces.iter().flatten() {
+            for number in 0..keyspace.databases() {
+                for entry in keyspace.database(number).iter() {
+                    let ttl = decimal(entry.deadline().map_or(0, |deadline| deadline.0));
+                    effects.record.besides(number, [b"RESTORE".as_slice(), entry.key(), &ttl, &rdb::dump(entry), b"ABSTTL", b"REPLACE"]);
+                }
+            }
+        }
+    }
+
+    /// Everything in hand, to be sent home; `seen` is the last page whose effects are in it.
+    pub(crate) fn give_back(&mut self, seen: u64) -> impl Iterator<Item = (usize, Returned)> {
         let Held { keyspaces, effects, tallies, .. } = self;
-        keyspaces.iter_mut().enumerate().filter_map(|(shard, keyspace)| {
+        keyspaces.iter_mut().enumerate().filter_map(move |(shard, keyspace)| {
             let keyspace = keyspace.take()?;
             // The first to go home takes the effects along.
-            Some((shard, Returned { keyspace, effects: std::mem::take(effects), tallies: std::mem::take(tallies) }))
+            Some((shard, Returned { keyspace, effects: std::mem::take(effects), tallies: std::mem::take(tallies), seen }))
         })
     }
 }

@@ -8,10 +8,12 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::command::Limits;
+use crate::shard::batch::Bond;
+use crate::shard::dispatch::Dispatch;
 use crate::shard::mailbox::Inbox;
 use crate::shard::reclaim::Reclaimer;
 use crate::shard::saving::Saving;
-use crate::shard::{Batch, Loan, Message, Outbox, Shard};
+use crate::shard::{Batch, Gate, Loan, Message, Outbox, Shard};
 use crate::store::Keyspace;
 use crate::time::UnixMillis;
 
@@ -32,20 +34,31 @@ pub(crate) async fn run(
     mut limits: watch::Receiver<Arc<Limits>>,
     reclaimer: Reclaimer,
     outbox: Outbox,
+    mut dispatch: Dispatch,
 ) {
+    // Before anything can be held: no rise is missed.
+    let mut durable = dispatch.pages().watch_durable();
     let Some(first) = await_keyspace(&mut shard, home, &mut inbox).await else { return };
     let mut saving = None;
     if let Some(message) = first {
-        handle(&mut shard, &mut saving, message, UnixMillis::now(), &outbox).await;
+        handle(&mut shard, &mut saving, message, UnixMillis::now(), &outbox, &mut dispatch).await;
+        dispatch.flush(&mut shard);
     }
     let mut messages = Vec::with_capacity(TURN_MESSAGES_MAX);
     let mut timer = pin!(sleep_until(Instant::now()));
     // The deadline the timer is set for; `None` while it is not set.
     let mut set_for: Option<UnixMillis> = None;
     loop {
+        // No further batch is taken while the journal has more than it can write: so nobody has to wait who holds anything.
+        let may_take = !shard.is_recorded() || dispatch.pages().has_room();
         let received = tokio::select! {
             biased;
-            received = inbox.recv_many(&mut messages, TURN_MESSAGES_MAX) => received,
+            Ok(()) = durable.changed(), if dispatch.is_holding() => {
+                dispatch.release(*durable.borrow_and_update());
+                usize::MAX
+            }
+            received = inbox.recv_many(&mut messages, TURN_MESSAGES_MAX), if may_take => received,
+            () = dispatch.pages().room(), if !may_take => usize::MAX,
             () = &mut timer, if set_for.is_some() => {
                 set_for = None;
                 let budget = SWEEP_KEYS_MAX * shard.expire_effort();
@@ -76,7 +89,10 @@ pub(crate) async fn run(
         shard.hear(outbox.is_heard());
         shard.wake();
         for message in messages.drain(..) {
-            handle(&mut shard, &mut saving, message, now, &outbox).await;
+            handle(&mut shard, &mut saving, message, now, &outbox, &mut dispatch).await;
+        }
+        if shard.is_recorded() {
+            dispatch.flush(&mut shard);
         }
         shard.rest();
         if let Some(under_way) = &mut saving
@@ -124,12 +140,19 @@ async fn is_due(saving: &Option<Saving>) {
     }
 }
 
-async fn handle(shard: &mut Shard, saving: &mut Option<Saving>, message: Message, now: UnixMillis, outbox: &Outbox) {
+async fn handle(
+    shard: &mut Shard,
+    saving: &mut Option<Saving>,
+    message: Message,
+    now: UnixMillis,
+    outbox: &Outbox,
+    dispatch: &mut Dispatch,
+) {
     match message {
         Message::Run(mut batch) => {
             shard.run(&mut batch, now);
             post(shard, outbox, Some(&mut batch)).await;
-            batch.send_back();
+            dispatch.answer(shard, batch);
         }
         Message::Part(mut batch, gate) => {
             if !gate.is_open() {
@@ -137,19 +160,27 @@ async fn handle(shard: &mut Shard, saving: &mut Option<Saving>, message: Message
                 gate.passed().await;
                 shard.wake();
             }
-            shard.run(&mut batch, now);
+            if shard.is_recorded() {
+                run_part(shard, &mut batch, &gate, now, dispatch);
+            } else {
+                shard.run(&mut batch, now);
+            }
             post(shard, outbox, Some(&mut batch)).await;
-            batch.send_back();
+            dispatch.answer(shard, batch);
         }
         Message::Borrow(borrow) => {
             shard.rest();
             let (home, back) = oneshot::channel();
-            let loan = Loan::new(shard.lend(), home);
+            // What was done here is told before what others do with it.
+            dispatch.flush(shard);
+            let loan = Loan::new(shard.lend(), home, dispatch.seen());
             // If the borrower is gone the loan is dropped in here, and so is on its way home already.
             drop(borrow.lend_to.send(loan));
             // A loan returns itself when it is dropped, so that this can fail only when the borrower's thread died with the keyspace
             // in hand; the process is ending then.
-            shard.take_back(back.await.expect("a loan returns when it is dropped"));
+            let returned = back.await.expect("a loan returns when it is dropped");
+            dispatch.saw(returned.seen);
+            shard.take_back(returned);
             shard.wake();
         }
         Message::Save(save, gate) => {
@@ -168,6 +199,19 @@ async fn handle(shard: &mut Shard, saving: &mut Option<Saving>, message: Message
             shard.wake();
         }
     }
+}
+
+/// Runs a part of a unit while the journal is on.
+fn run_part(shard: &mut Shard, batch: &mut Batch, gate: &Gate, now: UnixMillis, dispatch: &mut Dispatch) {
+    if !gate.binds {
+        batch.bond = Bond::Loose;
+        shard.run(batch, now);
+        return;
+    }
+    dispatch.flush(shard);
+    batch.bond = Bond::Part;
+    shard.run(batch, now);
+    dispatch.part(shard, gate.unit(), gate.shards);
 }
 
 /// Lets out the events of what was just done, before anybody hears that it was, and then waits while too many are on their way: between two

@@ -16,6 +16,7 @@ mod blocks;
 mod clients;
 mod commands;
 mod differential;
+mod durability;
 mod ends;
 mod events;
 mod fields;

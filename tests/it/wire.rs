@@ -68,6 +68,12 @@ impl Wire {
         self.reply().unwrap_or_else(|| panic!("no reply to {}", reply::quote_words(words)))
     }
 
+    /// As `call`, with a server that may end meanwhile.
+    pub fn call_or_none(&mut self, words: &[impl AsRef<[u8]>]) -> Option<Vec<u8>> {
+        self.send(words);
+        self.reply()
+    }
+
     /// One request and its reply as a tree.
     pub fn ask(&mut self, words: &[impl AsRef<[u8]>]) -> Reply {
         Reply::decode(&self.call(words)).expect("a whole reply arrived").0

@@ -11,6 +11,7 @@ mod transaction;
 
 use crate::command::{Arity, Categories, Flags};
 use crate::session::{Here, SessionRow};
+pub(crate) use server::rewrite;
 
 /// Every family of session commands.
 pub(crate) static SESSION_FAMILIES: &[&[SessionRow]] =

@@ -2,8 +2,7 @@
 
 use super::{BYTES, COUNT, Directive, Form, LARGE, PORT, boot, live, protected};
 
-const LOG: &str = "the log of writes is not there yet";
-const LOG_TUNING: &str = "without appendonly nothing reads it";
+const REWRITE_SYNC: &str = "a base is made durable once, when it is whole, and holds up nothing";
 const REPLICAS: &str = "replication is not there yet";
 const CLUSTERS: &str = "cluster mode is not there yet";
 /// From 1, as periods and timeouts are.
@@ -35,24 +34,25 @@ pub(super) static SNAPSHOT: &[Directive] = &[
 ];
 
 pub(super) static APPENDONLY: &[Directive] = &[
-    live("appendonly", "no", Form::YesNo, "Log every write, so that a crash loses little or nothing.").later(LOG),
+    live("appendonly", "no", Form::YesNo, "Log every write, so that a crash loses little or nothing."),
     live(
         "appendfsync",
         "everysec",
         Form::Choice(&["everysec", "always", "no"]),
         "When the log is forced to disk: every second, before each reply, or when the kernel likes.",
-    )
-    .unenforced(LOG),
-    boot("appendfilename", "appendonly.aof", Form::FileName, "Beginning of the names of the log's files.").unenforced(LOG),
-    boot("appenddirname", "appendonlydir", Form::FileName, "Directory of the log, in dir.").unenforced(LOG),
-    live("no-appendfsync-on-rewrite", "no", Form::YesNo, "Do not force the log to disk while it is rewritten.").idle(LOG_TUNING),
-    live("auto-aof-rewrite-percentage", "100", COUNT, "Growth in percent after which the log is rewritten. 0 never does.").idle(LOG_TUNING),
-    live("auto-aof-rewrite-min-size", "67108864", BYTES, "Size below which it is not.").idle(LOG_TUNING),
-    live("aof-use-rdb-preamble", "yes", Form::YesNo, "Begin a rewritten log with a snapshot.").idle(LOG_TUNING),
-    live("aof-load-truncated", "yes", Form::YesNo, "Start from a log whose end is cut off.").idle(LOG_TUNING),
-    live("aof-timestamp-enabled", "no", Form::YesNo, "Write times into the log, to restore up to one of them.").idle(LOG_TUNING),
-    live("aof-rewrite-incremental-fsync", "yes", Form::YesNo, "Flush a rewritten log to disk as it is written.").idle(LOG_TUNING),
-    live("aof-disable-auto-gc", "no", Form::YesNo, "Keep the files of older logs.").idle(LOG_TUNING),
+    ),
+    boot("appendfilename", "appendonly.aof", Form::FileName, "Beginning of the names of the log's files."),
+    boot("appenddirname", "appendonlydir", Form::FileName, "Directory of the log, in dir."),
+    live("no-appendfsync-on-rewrite", "no", Form::YesNo, "Do not force the log to disk while it is rewritten.").idle(REWRITE_SYNC),
+    live("auto-aof-rewrite-percentage", "100", COUNT, "Growth in percent after which the log is rewritten. 0 never does."),
+    live("auto-aof-rewrite-min-size", "67108864", BYTES, "Size below which it is not."),
+    live("aof-use-rdb-preamble", "yes", Form::YesNo, "Begin a rewritten log with a snapshot.").idle("a base is always a snapshot"),
+    live("aof-load-truncated", "yes", Form::YesNo, "Start from a log whose end is cut off."),
+    live("aof-timestamp-enabled", "no", Form::YesNo, "Write times into the log, to restore up to one of them.")
+        .unenforced("times are not written yet"),
+    live("aof-rewrite-incremental-fsync", "yes", Form::YesNo, "Flush a rewritten log to disk as it is written.").idle(REWRITE_SYNC),
+    live("aof-disable-auto-gc", "no", Form::YesNo, "Keep the files of older logs.")
+        .idle("files that a base has replaced are always removed"),
 ];
 
 pub(super) static REPLICATION: &[Directive] = &[

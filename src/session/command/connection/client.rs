@@ -1,8 +1,9 @@
-//! CLIENT ID, GETNAME, SETNAME, SETINFO, NO-EVICT, NO-TOUCH and REPLY: what a connection says about itself.
+//! CLIENT ID, GETNAME, SETNAME, SETINFO, NO-EVICT, NO-TOUCH, REPLY and DURABILITY: what a connection says about itself.
 
 use crate::command::{Args, Fault};
 use crate::resp::Reply;
 use crate::session::{Replies, Session};
+use crate::shard::Durability;
 
 pub(super) fn id(session: &mut Session, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     reply.integer(session.client.number());
@@ -93,6 +94,20 @@ pub(super) fn reply(session: &mut Session, args: &Args<'_>, reply: &mut Reply<'_
         }
         () => return Err(Fault::Syntax),
     }
+    reply.ok();
+    Ok(())
+}
+
+/// When replies may leave, for this connection: `memory`, as soon as there is one; `disk`, when nothing that it tells can be lost any more; `server`, as
+/// appendfsync says.
+pub(super) fn durability(session: &mut Session, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    session.durability = match () {
+        () if args.is(2, "memory") => Durability::Memory,
+        () if args.is(2, "server") => Durability::Server,
+        () if args.is(2, "disk") && session.local.board.pages.is_on() => Durability::Disk,
+        () if args.is(2, "disk") => return Err(Fault::Because("ERR CLIENT DURABILITY disk needs appendonly")),
+        () => return Err(Fault::Syntax),
+    };
     reply.ok();
     Ok(())
 }

@@ -141,6 +141,13 @@ pub(crate) static TABLE: &[SessionRow] = &[
         "O(1)",
         "<ON | OFF>",
     ),
+    here("client|durability", Arity::exactly(3), client::durability).flags(OWN).categories(Categories::CONNECTION).doc(
+        "connection",
+        "0.1.0",
+        "When this connection's replies may leave: at once, when nothing they tell can be lost, or as appendfsync says.",
+        "O(1)",
+        "<MEMORY | DISK | SERVER>",
+    ),
     here("client|reply", Arity::exactly(3), client::reply).flags(OWN).categories(Categories::CONNECTION).doc(
         "connection",
         "3.2.0",

@@ -8,9 +8,11 @@ mod info;
 mod lolwut;
 mod memory;
 mod monitor;
+pub(crate) mod rewrite;
 mod save;
 mod shutdown;
 mod time;
+mod waitaof;
 
 use crate::command::{Arity, Categories, Flags};
 use crate::session::SessionRow;
@@ -102,7 +104,7 @@ pub(crate) static TABLE: &[SessionRow] = &[
         "O(N) where N is the number of settings and patterns",
         "parameter [parameter ...]",
     ),
-    here("config|set", Arity::at_least(4), config::set).flags(OPERATORS).tips(EVERYWHERE).doc(
+    SessionRow::ask("config|set", Arity::at_least(4), config::set).flags(OPERATORS).tips(EVERYWHERE).doc(
         "server",
         "2.0.0",
         "Changes settings while the server runs: all of the given ones, or none.",
@@ -124,6 +126,20 @@ pub(crate) static TABLE: &[SessionRow] = &[
         "",
     ),
     here("config|help", Arity::exactly(2), help::run).flags(ANYTIME).doc("server", "5.0.0", "Lists the subcommands of CONFIG.", "O(1)", ""),
+    here("bgrewriteaof", Arity::exactly(1), rewrite::run).flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_ASYNC_LOADING)).doc(
+        "server",
+        "1.0.0",
+        "Writes the log anew, as what makes the data that there are.",
+        "O(N) where N is the size of all data",
+        "",
+    ),
+    SessionRow::ask("waitaof", Arity::exactly(4), waitaof::run).flags(Flags::BLOCKING).categories(Categories::CONNECTION).doc(
+        "generic",
+        "7.2.0",
+        "Waits until what was done on this connection is durable here and on so many replicas, and answers where it is.",
+        "O(1)",
+        "numlocal numreplicas timeout",
+    ),
     SessionRow::ask("info", Arity::at_least(1), info::run)
         .flags(ANYTIME.and(Flags::UNDISTURBED))
         .categories(Categories::DANGEROUS)

@@ -66,11 +66,13 @@ async fn done(session: &mut Session, block: &Block, watched: Option<&Watched>, r
             if let Some(watched) = watched
                 && !hold.is_unchanged(&watched.watch)
             {
+                hold.finish(session.durability).await;
                 return Ok(false);
             }
             let later = assemble(session, block, &rows, round, way);
             mark(session, round);
             hold.run(round, block.input.clone());
+            hold.finish(session.durability).await;
             later
         }
         Way::Batch | Way::Unit => {
@@ -78,6 +80,7 @@ async fn done(session: &mut Session, block: &Block, watched: Option<&Watched>, r
             round.close_block(way, &watched.map_or(Watching::Nothing, |watched| Watching::Until(watched.watch.clone())));
             mark(session, round);
             if asks_shards {
+                round.durability = session.durability;
                 local.router.send(round, block.input.clone()).await.map_err(|_| STOPPING)?;
             }
             if round.is_refused() {

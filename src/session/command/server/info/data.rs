@@ -26,13 +26,32 @@ pub(super) fn persistence(figures: &Figures, text: &mut Text) {
     text.field("rdb_current_bgsave_time_sec", seconds(in_background.map(|running| running.since.elapsed().as_secs())));
     text.fields(&[("rdb_saves", saves.count), ("rdb_last_cow_size", 0)]);
     text.fields(&[("rdb_last_load_keys_expired", saves.keys_expired), ("rdb_last_load_keys_loaded", saves.keys_loaded)]);
-    text.fields(&[("aof_enabled", 0), ("aof_rewrite_in_progress", 0), ("aof_rewrite_scheduled", 0)]);
-    text.field("aof_last_rewrite_time_sec", -1);
+    let (journal, is_on) = (&figures.board.journal, figures.board.pages.is_on());
+    text.field("aof_enabled", u8::from(is_on));
+    let rewrites = journal.rewrites.load(Ordering::Relaxed);
+    let (failed, took) = (journal.rewrites_failed.load(Ordering::Relaxed), journal.rewrite_millis.load(Ordering::Relaxed));
+    text.field("aof_rewrite_in_progress", u8::from(journal.rewriting.load(Ordering::Relaxed)));
+    text.field("aof_rewrite_scheduled", 0);
+    text.field("aof_last_rewrite_time_sec", if rewrites + failed > 0 { i64::try_from(took / 1000).unwrap_or(0) } else { -1 });
     text.field("aof_current_rewrite_time_sec", -1);
-    text.field("aof_last_bgrewrite_status", "ok");
-    text.fields(&[("aof_rewrites", 0), ("aof_rewrites_consecutive_failures", 0)]);
-    text.field("aof_last_write_status", "ok");
+    text.field("aof_last_bgrewrite_status", if failed > 0 { "err" } else { "ok" });
+    text.fields(&[("aof_rewrites", rewrites), ("aof_rewrites_consecutive_failures", failed)]);
+    text.field("aof_last_write_status", if journal.is_failing() { "err" } else { "ok" });
     text.fields(&[("aof_last_cow_size", 0), ("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);
+    if is_on {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        text.field("aof_current_size", count(&journal.size));
+        text.field("aof_base_size", count(&journal.base_size));
+        text.fields(&[
+            ("aof_pending_rewrite", 0),
+            ("aof_buffer_length", figures.board.pages.waiting_bytes()),
+            ("aof_pending_bio_fsync", 0),
+        ]);
+        text.field("aof_delayed_fsync", count(&journal.late_syncs));
+        text.field("aof_batches", count(&journal.batches));
+        text.field("aof_fsyncs", count(&journal.syncs));
+        text.field("aof_fsync_usec", count(&journal.sync_nanos) / 1000);
+    }
     if is_loading {
         let loading = figures.board.health.loading.now();
         text.field("loading_start_time", loading.started.seconds());

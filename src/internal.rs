@@ -8,7 +8,7 @@ use crate::rdb;
 use crate::resp::{self, Decoder, Protocol, Span};
 use crate::router::{Round, Spare};
 use crate::script;
-use crate::session::{Entry, Handler, Registry};
+use crate::session::{Entry, Registry};
 use crate::shard::batch::{Bond, Manner};
 use crate::shard::{Batch, Held, Shard, Tools};
 use crate::slot;
@@ -90,11 +90,17 @@ impl InProcess {
         }
     }
 
-    /// Whether these words call a command that is for shards: [`InProcess::call`] answers them.
+    /// Whether these words call a command that is for shards and does not wait: [`InProcess::call`] answers them.
     #[must_use]
     pub fn knows(&self, words: &[&[u8]]) -> bool {
         let word = |at: usize| words.get(at).copied().unwrap_or_default();
-        find(&self.registry, word(0), word(1)).is_some()
+        let (mut bytes, mut spans) = (Vec::new(), Vec::new());
+        for word in words {
+            spans.push(Span { start: bytes.len() as u32, len: word.len() as u32 });
+            bytes.extend_from_slice(word);
+        }
+        let waits = |row: &Row| row.waits.is_some_and(|waits| (waits.patience)(&Args::new(&bytes, &spans)).is_some());
+        find(&self.registry, word(0), word(1)).is_some_and(|(_, row)| !waits(row))
     }
 
     /// Puts the keys of an RDB file in, which is read in pieces of that many bytes. Returns what is not a key, in words, or where and how
@@ -139,7 +145,7 @@ impl InProcess {
         keyspace.database_mut(database).insert(hash, &record.key, record.value, record.deadline);
         held.take(index, keyspace);
         for (index, returned) in held.give_back(0) {
-            self.shards[index].take_back(returned);
+            self.shards[index].take_back(returned, UnixMillis(self.now_ms));
         }
     }
 
@@ -211,7 +217,7 @@ impl InProcess {
             held.take(index, keyspace);
         }
         for (index, returned) in held.give_back(0) {
-            self.shards[index].take_back(returned);
+            self.shards[index].take_back(returned, UnixMillis(self.now_ms));
         }
     }
 
@@ -307,7 +313,7 @@ fn find<'r>(registry: &'r Registry, name: &[u8], sub: &[u8]) -> Option<(&'r Entr
     if !entry.subcommands.is_empty() {
         entry = entry.subcommand(sub)?;
     }
-    if let Handler::Data(row) = entry.handler { Some((entry, row)) } else { None }
+    entry.handler.row().map(|row| (entry, row))
 }
 
 /// The files of the journal as they are read: for fuzzers.
@@ -384,7 +390,7 @@ fn run_borrowed(batch: &mut Batch, owners: u64, shards: &mut [Shard], limits: &L
     held.run(batch, &tools, now);
     let record = held.take_record();
     for (index, returned) in held.give_back(0) {
-        shards[index].take_back(returned);
+        shards[index].take_back(returned, now);
     }
     record
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::command::wait::Attempt;
 use crate::command::{Args, Classes, Effects, Fault, Flags, Limits, Outdated, Reach, Record, Row, Scripts, What, keys_of};
 use crate::store::types::Thresholds;
 use crate::store::{Database, Due, Entry, EntryMut, Guard, Keep, Keyspace, Kind, Reader, Stamp, Text, Typed, Value, Watch};
@@ -22,6 +23,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) database: usize,
     /// False for clients that asked CLIENT NO-TOUCH: their look-ups leave no trace on a key's access time.
     pub(crate) touches: bool,
+    pub(crate) attempt: Attempt,
     /// What events are told of; none while nobody listens.
     events: Classes,
     reach: Reach<'a>,
@@ -39,7 +41,7 @@ pub(crate) struct Cx<'a> {
 impl<'a> Cx<'a> {
     pub(crate) fn new(reach: Reach<'a>, limits: &'a Limits, effects: &'a mut Effects, seed: &'a mut u64, now: UnixMillis) -> Cx<'a> {
         let events = limits.events;
-        let touched = Vec::new();
+        let (touched, attempt) = (Vec::new(), Attempt::default());
         Cx {
             now,
             expiry: now,
@@ -47,6 +49,7 @@ impl<'a> Cx<'a> {
             effects,
             database: 0,
             touches: true,
+            attempt,
             events,
             reach,
             seed,
@@ -558,6 +561,25 @@ impl<'a> Cx<'a> {
             self.tell_if_new(database, key);
         }
         self.note_change(database, key);
+    }
+
+    /// Something happened at a key that only those who wait for it are to know of.
+    pub(crate) fn stir(&mut self, key: &[u8]) {
+        let database = self.database;
+        self.reach.of(key).interests_mut().stir(database, key);
+    }
+
+    /// Whether somebody may be served that waits for a key of the only keyspace in reach.
+    #[inline]
+    pub(crate) fn has_ready(&self) -> bool {
+        if let Reach::One(keyspace) = &self.reach { keyspace.interests().has_ready() } else { false }
+    }
+
+    /// The word at `at` is to be `word` when the call is attempted again.
+    pub(crate) fn rewrite(&mut self, at: usize, word: impl FnOnce() -> Box<[u8]>) {
+        if self.attempt.may_wait {
+            self.attempt.rewritten.push((at, word()));
+        }
     }
 
     #[inline]

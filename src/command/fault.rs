@@ -28,6 +28,8 @@ pub(crate) enum Fault {
     InvalidExpire(&'static str),
     /// Wrong number of words, told by the row that looks closer than the table can (MSET with an odd number).
     Arity(&'static str),
+    /// What the call asks for is not there yet, and it may wait: nobody is told.
+    Nothing,
     /// A fixed text of a single command, with its code word.
     Because(&'static str),
     /// A text made for the occasion, with its code word.
@@ -56,6 +58,7 @@ impl Fault {
             Fault::MinMaxNotFloat => "ERR min or max is not a float",
             Fault::InvalidExpire(command) => return Cow::Owned(format!("ERR invalid expire time in '{command}' command")),
             Fault::Arity(command) => return Cow::Owned(format!("ERR wrong number of arguments for '{command}' command")),
+            Fault::Nothing => "ERR nothing yet",
             Fault::Because(text) => text,
             Fault::Told(text) => text,
         })

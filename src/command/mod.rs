@@ -25,6 +25,7 @@ mod sort;
 mod spec;
 mod stream;
 mod string;
+pub(crate) mod wait;
 mod walk;
 mod zset;
 
@@ -39,6 +40,8 @@ pub(crate) use reach::{Limits, Reach};
 pub(crate) use record::{Piece, Record, decimal, encode};
 pub(crate) use script::{How, Named, SCRIPTS, ScriptRow, Scripts, Stage, keys_named};
 pub(crate) use spec::{Access, Arity, Categories, Doc, Find, Flags, Join, KeySpec, Row, Run, Secret, Spec, Spread, keys_of};
+
+pub(crate) use wait::{Patience, Waits};
 
 pub(crate) use crate::store::types::Thresholds;
 pub(crate) use crate::store::{Prefixes, Reader, Watch};
@@ -73,6 +76,11 @@ pub(crate) fn run(row: &Row, cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply
     }
     match result {
         Ok(()) => true,
+        Err(Fault::Nothing) => {
+            reply.rewind(start);
+            cx.attempt.found_nothing = true;
+            false
+        }
         Err(fault) => {
             reply.rewind(start); // a fault leaves nothing half written
             cx.effects.faulted(&fault);

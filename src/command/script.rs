@@ -96,8 +96,8 @@ pub(crate) static SCRIPTS: &[ScriptRow] = &[
 const fn row(name: &'static str, named: Named, read_only: bool, run: Run) -> ScriptRow {
     let flags = FLAGS.and(if read_only { Flags::READONLY } else { Flags::MAY_WRITE });
     let keys = if read_only { READS } else { WRITES };
-    let near = Row { spec: Spec::new(name, Arity::at_least(3), keys, flags), run, spread: Spread::No, beyond: None };
-    let far = Row { spec: Spec::new(name, Arity::at_least(3), keys, flags), run, spread: Spread::No, beyond: Some(|_| true) };
+    let near = Row { spec: Spec::new(name, Arity::at_least(3), keys, flags), run, spread: Spread::No, beyond: None, waits: None };
+    let far = Row { spec: Spec::new(name, Arity::at_least(3), keys, flags), run, spread: Spread::No, beyond: Some(|_| true), waits: None };
     ScriptRow { how: How { named, read_only }, near: near.categories(Categories::SCRIPTING), far: far.categories(Categories::SCRIPTING) }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Everything that is said about a command anywhere (COMMAND, routing, ACL, gates, the reference page) is read from here.
 
-use crate::command::{Args, Cx, Fault};
+use crate::command::{Args, Cx, Fault, Waits};
 use crate::resp::{Reply, number};
 
 /// What a data command does, given its context and words; it writes its reply as it goes.
@@ -16,6 +16,8 @@ pub(crate) struct Row {
     /// Says of a call whether it looks at keys that its words do not name, so that it needs every shard (SORT's patterns). A row that has
     /// this has no single key, or routing would not ask.
     pub(crate) beyond: Option<fn(&Args<'_>) -> bool>,
+    /// Its calls may wait.
+    pub(crate) waits: Option<&'static Waits>,
 }
 
 /// What is known about a command, data or session.
@@ -365,12 +367,12 @@ pub(crate) enum Join {
 
 /// A row that changes data.
 pub(crate) const fn write(name: &'static str, arity: Arity, keys: &'static [KeySpec], run: Run) -> Row {
-    Row { spec: Spec::new(name, arity, keys, Flags::WRITE), run, spread: Spread::No, beyond: None }
+    Row { spec: Spec::new(name, arity, keys, Flags::WRITE), run, spread: Spread::No, beyond: None, waits: None }
 }
 
 /// A row that only reads.
 pub(crate) const fn read(name: &'static str, arity: Arity, keys: &'static [KeySpec], run: Run) -> Row {
-    Row { spec: Spec::new(name, arity, keys, Flags::READONLY), run, spread: Spread::No, beyond: None }
+    Row { spec: Spec::new(name, arity, keys, Flags::READONLY), run, spread: Spread::No, beyond: None, waits: None }
 }
 
 impl std::fmt::Debug for Row {
@@ -411,6 +413,12 @@ impl Row {
     pub(crate) const fn beyond(mut self, beyond: fn(&Args<'_>) -> bool) -> Row {
         self.beyond = Some(beyond);
         self
+    }
+
+    /// Its calls may wait for what is not there yet.
+    pub(crate) const fn waits(mut self, waits: &'static Waits) -> Row {
+        self.waits = Some(waits);
+        self.flags(Flags::BLOCKING)
     }
 
     pub(crate) const fn tips(mut self, tips: &'static [&'static str]) -> Row {

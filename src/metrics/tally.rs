@@ -12,6 +12,12 @@ pub(crate) struct Tally {
     pub(crate) expired: u64,
     /// Members removed because their own deadline had passed.
     pub(crate) expired_members: u64,
+    /// Clients that wait for a key, each told of by one shard.
+    pub(crate) waiting: u64,
+    /// Keys that somebody waits for.
+    pub(crate) awaited_keys: u64,
+    /// Those of them of which it is told, too, that they are gone.
+    pub(crate) awaited_keys_even_without: u64,
     /// Keys that clients keep after they have read them, and how many do, key by key.
     pub(crate) cached_keys: u64,
     pub(crate) cached_items: u64,
@@ -110,6 +116,9 @@ impl Tally {
     /// Adds another shard's figures.
     pub(crate) fn add(&mut self, other: &Tally) {
         self.changed += other.changed;
+        self.waiting += other.waiting;
+        self.awaited_keys += other.awaited_keys;
+        self.awaited_keys_even_without += other.awaited_keys_even_without;
         self.saved_keys += other.saved_keys;
         self.hits += other.hits;
         self.misses += other.misses;

@@ -112,11 +112,13 @@ fn read_line(line: &[u8]) -> Result<(u8, Part), &'static str> {
     let (mut name, mut seq, mut kind) = (None, None, None);
     for pair in words.chunks(2) {
         // What else a later version may say is passed over, as Redis does.
-        match pair[0].to_ascii_lowercase().as_str() {
-            "file" => name = Some(pair[1].clone()),
-            "seq" => seq = pair[1].parse::<u64>().ok(),
-            "type" => kind = pair[1].bytes().next().filter(|_| pair[1].len() == 1),
-            _ => {}
+        let says = |what: &str| pair[0].eq_ignore_ascii_case(what);
+        if says("file") {
+            name = Some(pair[1].clone());
+        } else if says("seq") {
+            seq = pair[1].parse::<u64>().ok();
+        } else if says("type") {
+            kind = pair[1].bytes().next().filter(|_| pair[1].len() == 1);
         }
     }
     let name = name.filter(|name| !name.is_empty()).ok_or(FORM)?;

@@ -8,15 +8,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::round::Kind;
-use super::{Needs, Round, Spare, Way};
+use super::wait::stays;
+use super::{Needs, Plan, Round, Spare, Way};
 use crate::command::{Args, Cx, Effects, Limits, Reach};
 use crate::resp::frame::Frame;
 use crate::resp::{Protocol, Span};
 use crate::session::{Handler, Registry};
 use crate::shard::batch::{Manner, Watching};
-use crate::shard::core::run_calls;
+use crate::shard::core::{attempt, run_calls};
 use crate::shard::meter::Meter;
-use crate::shard::{Batch, Returned, Shard};
+use crate::shard::{Batch, Claim, Leave, Returned, Shard, Stay};
 use crate::slot;
 use crate::store::{Keyspace, Part};
 use crate::time::UnixMillis;
@@ -27,6 +28,8 @@ use checker::{Answer, Event, Operation};
 
 const SHARDS: u32 = 3;
 const KEYS: usize = 4;
+/// Each lives on a shard of its own.
+const LISTS: usize = SHARDS as usize;
 const CLIENTS: usize = 4;
 const OPERATIONS: usize = 30;
 /// Small, so that full mailboxes are common.
@@ -39,6 +42,12 @@ struct Faults {
     no_gate: bool,
     no_order: bool,
     torn_borrow: bool,
+    /// Who gives up waiting does not go through the claim.
+    no_claim: bool,
+    /// Who waits on several shards is entered there only after the keyspaces have gone home.
+    late_stay: bool,
+    /// A client dies whatever has been taken for it.
+    careless_death: bool,
 }
 
 struct Dice(u64);
@@ -55,6 +64,7 @@ enum Mail {
     Run { client: usize, life: u32, batch: Box<Batch> },
     Part { client: usize, life: u32, batch: Box<Batch>, gate: usize },
     Borrow { borrower: usize },
+    Forget { claim: Arc<Claim> },
 }
 
 struct Borrower {
@@ -85,7 +95,19 @@ enum Stage {
     Waiting {
         batches: usize,
     },
+    /// Its call found nothing on several shards.
+    Blocked {
+        batch: Box<Batch>,
+    },
+    /// The same, and what it leaves with the shards is still on its way, which is a fault.
+    Entering {
+        batch: Box<Batch>,
+        stays: Vec<(usize, Stay)>,
+    },
 }
+
+/// A call that found nothing, and what shards are still to be told of it.
+type Unanswered = (Box<Batch>, Vec<(usize, Stay)>);
 
 struct Client {
     stage: Stage,
@@ -96,6 +118,12 @@ struct Client {
     back: usize,
     /// A client that dies is followed by another in its place; what was under way answers nobody.
     life: u32,
+    /// Of a call that may wait, where it does, and whether it was attempted.
+    claim: Option<Arc<Claim>>,
+    owners: u64,
+    tried: bool,
+    /// What an attempt that found nothing left behind; the client takes it up with its next step.
+    unanswered: Option<Unanswered>,
 }
 
 struct World {
@@ -132,7 +160,18 @@ impl World {
         };
         let shards = (0..SHARDS).map(shard).collect();
         let count = SHARDS as usize;
-        let client = |_| Client { stage: Stage::Idle, round: Round::default(), input: Arc::default(), event: 0, back: 0, life: 0 };
+        let client = |_| Client {
+            stage: Stage::Idle,
+            round: Round::default(),
+            input: Arc::default(),
+            event: 0,
+            back: 0,
+            life: 0,
+            claim: None,
+            owners: 0,
+            tried: false,
+            unanswered: None,
+        };
         World {
             dice: Dice(seed),
             faults,
@@ -171,11 +210,71 @@ impl World {
             let order: Vec<usize> = (0..actors).map(|turn| (first + turn) % actors).filter(may_move).collect();
             let moved = order.into_iter().any(|actor| self.step(actor)) || self.step(slow.min(actors - 1));
             if !moved {
-                let over = self.clients.iter().all(|client| matches!(client.stage, Stage::Idle));
-                return over.then_some(self.history);
+                if !self.is_over() {
+                    return None;
+                }
+                // Who waits would do so for ever, and ask for nothing more.
+                let waits = |client: &Client| client.claim.as_ref().is_some_and(|claim| claim.waits());
+                match self.clients.iter().position(waits) {
+                    Some(number) if self.history.len() < OPERATIONS => {
+                        let left = self.clients[number].claim.as_ref().map(|claim| claim.leave());
+                        assert_eq!(left, Some(Leave::Now));
+                        self.time_over(number);
+                        self.clients[number].stage = Stage::Idle;
+                    }
+                    _ => return Some(self.told()),
+                }
             }
         }
         panic!("it does not come to an end");
+    }
+
+    /// Whether everybody has an answer, or waits for what is not there.
+    fn is_over(&mut self) -> bool {
+        if self.parked.contains(&true) {
+            return false;
+        }
+        let lists: Vec<Vec<u32>> = (0..LISTS).map(|list| self.list(list)).collect();
+        let waits_in_vain = |client: &Client| match &self.history[client.event].operation {
+            Operation::Take(wanted) => wanted.iter().all(|&list| lists[list].is_empty()),
+            Operation::Carry(from, _) => lists[*from].is_empty(),
+            _ => false,
+        };
+        self.clients.iter().all(|client| match client.stage {
+            Stage::Idle => true,
+            Stage::Waiting { .. } | Stage::Blocked { .. } => client.claim.is_some() && waits_in_vain(client),
+            _ => false,
+        })
+    }
+
+    /// What is in a list while nothing moves.
+    fn list(&mut self, number: usize) -> Vec<u32> {
+        let mut batch = Batch::default();
+        let entry = self.registry.find(b"lrange").expect("a command");
+        let Handler::Data(row) = entry.handler else { panic!("a data command") };
+        let (mut input, mut spans) = (Vec::new(), Vec::new());
+        for word in [b"LRANGE".to_vec(), list_key(number), b"0".to_vec(), b"-1".to_vec()] {
+            spans.push(Span { start: input.len() as u32, len: word.len() as u32 });
+            input.extend_from_slice(&word);
+        }
+        batch.push(row, entry.id, Manner { database: 0, protocol: Protocol::Resp2, touches: true, caches: false, block: 0 }, &spans);
+        batch.input = Some(Arc::new(input));
+        self.shards[number].run(&mut batch, NOW);
+        let text = std::str::from_utf8(&batch.reply).expect("text");
+        let lines = text.split("\r\n").skip(2).step_by(2);
+        lines.map(|value| value.parse().expect("elements are numbers")).collect()
+    }
+
+    /// The history, with what is left at the end. Who still waits, or died while it did, has done nothing.
+    fn told(mut self) -> Vec<Event> {
+        for list in 0..LISTS {
+            let values = self.list(list).into_iter().map(Some).collect();
+            let answered = Some((self.clock + 2, Answer::Values(values)));
+            self.history.push(Event { client: CLIENTS, operation: Operation::List(list), called: self.clock + 1, answered });
+        }
+        let waits = |event: &Event| matches!(event.operation, Operation::Take(_) | Operation::Carry(..));
+        self.history.retain(|event| event.answered.is_some() || !waits(event));
+        self.history
     }
 
     /// Whether it has placed some parts of a unit and not others, or torn a borrow.
@@ -203,7 +302,7 @@ impl World {
         let stage = std::mem::replace(&mut self.clients[number].stage, Stage::Idle);
         // Death comes at an await: not within the critical section, which has none.
         let mortal = !matches!(stage, Stage::Idle | Stage::Placing { .. });
-        if mortal && self.dice.roll(40) == 0 {
+        if mortal && self.dice.roll(40) == 0 && self.may_die(number) {
             self.die(number, &stage);
             return true;
         }
@@ -216,6 +315,16 @@ impl World {
                 self.finish(number);
                 (Stage::Idle, true)
             }
+            Stage::Waiting { .. } if self.gives_up(number) => {
+                self.time_over(number);
+                (Stage::Idle, true)
+            }
+            Stage::Waiting { .. } if self.clients[number].unanswered.is_some() => {
+                let (batch, stays) = self.clients[number].unanswered.take().expect("it is there");
+                (if stays.is_empty() { Stage::Blocked { batch } } else { Stage::Entering { batch, stays } }, true)
+            }
+            Stage::Blocked { batch } => self.blocked(number, batch),
+            Stage::Entering { batch, stays } => self.enter(batch, stays),
             waiting @ Stage::Waiting { .. } => (waiting, false),
         };
         self.clients[number].stage = stage;
@@ -226,10 +335,88 @@ impl World {
         if let Stage::Reserving { targets, reserved } = stage {
             targets[..*reserved].iter().for_each(|&shard| self.reserved[shard] -= 1);
         }
+        self.forget(number);
         let client = &mut self.clients[number];
         client.life += 1;
         client.round = Round::default();
+        client.unanswered = None;
         client.stage = Stage::Idle;
+    }
+
+    // Who waits ---------------------------------------------------------------------------------------------------------------
+
+    /// Whether nothing has been taken for it, or may be.
+    fn may_die(&self, number: usize) -> bool {
+        let Some(claim) = self.clients[number].claim.as_ref() else { return true };
+        claim.leave_if_waiting() || self.faults.careless_death
+    }
+
+    /// Tells shards that it waits no more.
+    fn forget(&mut self, number: usize) {
+        let client = &mut self.clients[number];
+        let Some(claim) = client.claim.take() else { return };
+        for shard in (0..SHARDS as usize).filter(|shard| client.owners >> shard & 1 == 1) {
+            // What finds no room is sent by a task that has no client.
+            self.mailboxes[shard].push_back(Mail::Forget { claim: claim.clone() });
+        }
+    }
+
+    /// Whether its time is over now: only if it waits, and if nobody is serving it.
+    fn gives_up(&mut self, number: usize) -> bool {
+        let Some(claim) = self.clients[number].claim.clone() else { return false };
+        if self.clients[number].owners.count_ones() > 1 && !self.clients[number].tried {
+            // Time is not looked at before the first attempt.
+            return false;
+        }
+        claim.waits() && self.dice.roll(30) == 0 && (self.faults.no_claim || claim.leave() == Leave::Now)
+    }
+
+    fn time_over(&mut self, number: usize) {
+        if self.faults.no_claim {
+            self.clients[number].claim = None;
+        }
+        self.forget(number);
+        let client = &mut self.clients[number];
+        client.round = Round::default();
+        client.unanswered = None;
+        client.life += 1;
+        self.history[client.event].answered = Some((self.clock, Answer::Took(None)));
+    }
+
+    fn blocked(&mut self, number: usize, batch: Box<Batch>) -> (Stage, bool) {
+        if self.gives_up(number) {
+            self.time_over(number);
+            return (Stage::Idle, true);
+        }
+        let client = &mut self.clients[number];
+        if !client.claim.as_ref().is_some_and(|claim| claim.is_called()) {
+            return (Stage::Blocked { batch }, false);
+        }
+        client.round.groups[0].batches[0] = Some(batch);
+        (Stage::Reserving { targets: shards_of(client.owners), reserved: 0 }, true)
+    }
+
+    fn enter(&mut self, batch: Box<Batch>, mut stays: Vec<(usize, Stay)>) -> (Stage, bool) {
+        let Some((shard, stay)) = stays.pop() else { return (Stage::Blocked { batch }, true) };
+        if self.parked[shard] {
+            stays.push((shard, stay));
+            return (Stage::Entering { batch, stays }, false);
+        }
+        let keyspace = self.shards[shard].lend();
+        self.give_back(shard, keyspace, Some(stay));
+        (Stage::Entering { batch, stays }, true)
+    }
+
+    /// Brings home what a shard has answered.
+    fn hand_out(&mut self, shard: usize) {
+        let served: Vec<Box<Batch>> = self.shards[shard].served().collect();
+        for batch in served {
+            let is_of = |client: &Client| matches!((&client.claim, &batch.claim), (Some(one), Some(other)) if Arc::ptr_eq(one, other));
+            if let Some(number) = self.clients.iter().position(is_of) {
+                let life = self.clients[number].life;
+                self.come_back(number, life, shard, batch);
+            }
+        }
     }
 
     fn begin(&mut self, number: usize) -> Stage {
@@ -246,7 +433,7 @@ impl World {
         }
         let rows = words.iter().map(|spans| {
             let entry = self.registry.find(spans[0].of(&buffer)).expect("the commands of the simulation are known");
-            let Handler::Data(row) = entry.handler else { panic!("{} is no data command", entry.spec.name) };
+            let row = entry.handler.row().expect("a data command");
             (row, entry.id, Args::new(&buffer, spans))
         });
         let manner = Manner { database: 0, protocol: Protocol::Resp2, touches: true, caches: false, block: 0 };
@@ -255,6 +442,28 @@ impl World {
         rows.clone().for_each(|(row, _, args)| needs.call(row, &args));
         let is_block = matches!(operation, Operation::Block(_));
         let held = if let (true, Way::Hold(owners)) = (is_block, needs.way(false, false)) { Some(owners) } else { None };
+        if matches!(operation, Operation::Take(_) | Operation::Carry(..)) {
+            let (row, id, args) = rows.clone().next().expect("it is one call");
+            let (plan, claim) = (Plan::of(row, &args, SHARDS), Claim::new());
+            client.round.push(row, id, manner, &args, SHARDS, &self.spare, false);
+            for batch in client.round.groups[0].batches.iter_mut().flatten() {
+                **batch = Batch::default();
+                batch.push_waiting(row, id, manner, args.spans(), &claim);
+            }
+            client.owners = match plan {
+                Plan::One(shard) => 1 << shard,
+                Plan::Borrow(owners) => {
+                    claim.wait();
+                    owners
+                }
+                Plan::Split | Plan::Every => panic!("not a plan of a call that waits: {plan:?}"),
+            };
+            client.input = Arc::new(buffer);
+            (client.event, client.back, client.tried) = (self.history.len(), 0, false);
+            client.claim = Some(claim);
+            self.history.push(Event { client: number, operation, called: self.clock, answered: None });
+            return Stage::Reserving { targets: shards_of(client.owners), reserved: 0 };
+        }
         for (row, id, args) in rows {
             match held {
                 Some(_) => client.round.push_held(row, id, manner, &args, &self.spare),
@@ -284,6 +493,14 @@ impl World {
             let calls = 2 + self.dice.roll(2);
             return Operation::Block((0..calls).map(|_| self.choose_call()).collect());
         }
+        if self.dice.roll(4) == 0 && !self.faults.torn_borrow {
+            let (one, other) = (self.dice.roll(LISTS), self.dice.roll(LISTS));
+            return match self.dice.roll(3) {
+                0 => Operation::Take(vec![one]),
+                1 if one != other => Operation::Take(vec![one, other]),
+                _ => Operation::Carry(one, other),
+            };
+        }
         self.choose_call()
     }
 
@@ -291,7 +508,8 @@ impl World {
         let value = self.history.len() as u32 + 1;
         let one = self.dice.roll(KEYS);
         let other = (one + 1 + self.dice.roll(KEYS - 1)) % KEYS;
-        match self.dice.roll(10) {
+        match self.dice.roll(14) {
+            10..=13 => Operation::Push(self.dice.roll(LISTS), value),
             0..=3 => Operation::Read(vec![one]),
             4 => Operation::Read(vec![one, other]),
             5 => Operation::Write(vec![(one, value)]),
@@ -332,7 +550,7 @@ impl World {
         self.reserved[shard] -= 1;
         let mut taken = |at: usize| {
             let mut batch = client.round.groups[0].batches[at].take().expect("a target has a batch");
-            batch.input = Some(client.input.clone());
+            batch.input.get_or_insert_with(|| client.input.clone());
             batch
         };
         let mail = match kind {
@@ -361,7 +579,12 @@ impl World {
     }
 
     fn finish(&mut self, number: usize) {
+        // Of those who wait on several shards, the shards have not forgotten it.
+        if matches!(self.clients[number].round.groups[0].kind, Kind::Borrow(_)) {
+            self.forget(number);
+        }
         let client = &mut self.clients[number];
+        client.claim = None;
         let mut scratch = Vec::new();
         let answer = answer_of(&self.history[client.event].operation, client.round.stitch(&mut scratch, 0));
         client.round = Round::default();
@@ -389,6 +612,8 @@ impl World {
         }
         match self.mailboxes[number].pop_front() {
             None => return false,
+            Some(Mail::Run { batch, .. }) if batch.claim.is_some() => self.shards[number].run_or_keep(batch, NOW),
+            Some(Mail::Forget { claim }) => self.shards[number].forget(&claim, NOW),
             Some(Mail::Run { client, life, mut batch } | Mail::Part { client, life, mut batch, .. }) => {
                 self.shards[number].run(&mut batch, NOW);
                 self.come_back(client, life, number, batch);
@@ -399,6 +624,7 @@ impl World {
                 self.borrowers[borrower].lent[number] = Some(keyspace);
             }
         }
+        self.hand_out(number);
         true
     }
 
@@ -410,6 +636,10 @@ impl World {
             return false;
         }
         let Some(mut batch) = borrower.batch.take() else { return false };
+        if let Some(claim) = batch.claim.clone() {
+            self.attempt_or_stay(number, batch, &claim);
+            return true;
+        }
         let mut effects = Effects::default();
         let mut seed = 1;
         let name = batch.args(0).get(0).to_vec();
@@ -430,13 +660,13 @@ impl World {
             batch.reply.extend_from_slice(b"+OK\r\n");
             batch.ends.push(5);
             let keyspace = borrower.lent[shard].take().expect("the target was just lent");
-            self.give_back(shard, keyspace);
+            self.give_back(shard, keyspace, None);
         } else {
             let mut cx = Cx::new(Reach::Several(&mut borrower.lent), &self.limits, &mut effects, &mut seed, NOW);
             run_calls(&mut batch, &mut cx, &mut Meter::new(|| 0), |_, _| {});
             for shard in borrower.lenders.clone() {
                 let keyspace = self.borrowers[number].lent[shard].take().expect("every lender has lent");
-                self.give_back(shard, keyspace);
+                self.give_back(shard, keyspace, None);
             }
         }
         let borrower = &mut self.borrowers[number];
@@ -466,7 +696,7 @@ impl World {
         }
         for shard in borrower.lenders.clone() {
             let keyspace = self.borrowers[number].lent[shard].take().expect("every lender has lent");
-            self.give_back(shard, keyspace);
+            self.give_back(shard, keyspace, None);
         }
         let borrower = &mut self.borrowers[number];
         if torn {
@@ -479,10 +709,54 @@ impl World {
         true
     }
 
-    fn give_back(&mut self, shard: usize, keyspace: Keyspace) {
-        self.shards[shard].take_back(Returned { keyspace, effects: Effects::default(), tallies: Vec::new(), seen: 0 });
-        self.parked[shard] = false;
+    /// As a session does with a hold in hand, if it is still there.
+    fn attempt_or_stay(&mut self, number: usize, mut batch: Box<Batch>, claim: &Arc<Claim>) {
+        let (mut effects, mut seed) = (Effects::default(), 1);
+        let borrower = &mut self.borrowers[number];
+        borrower.finished = true;
+        let (client, life, lenders) = (borrower.client, borrower.life, borrower.lenders.clone());
+        let mut cx = Cx::new(Reach::Several(&mut borrower.lent), &self.limits, &mut effects, &mut seed, NOW);
+        let is_there = claim.take();
+        let answered = is_there && attempt(&mut batch, &mut cx, &mut Meter::new(|| 0), |_, _| {});
+        let (mut at_home, mut later) = (Vec::new(), Vec::new());
+        if answered {
+            claim.answer();
+        } else if is_there && claim.wait() {
+            at_home = stays(&batch, SHARDS);
+        }
+        // It may be about something else by now than what this attempt was made for.
+        let is_current = self.clients[client].life == life;
+        let was_tried = !is_current || std::mem::replace(&mut self.clients[client].tried, true);
+        if self.faults.late_stay && !was_tried {
+            std::mem::swap(&mut at_home, &mut later);
+        }
+        for shard in lenders {
+            let keyspace = self.borrowers[number].lent[shard].take().expect("every lender has lent");
+            let stay = at_home.iter().position(|&(at, _)| at == shard).map(|at| at_home.swap_remove(at).1);
+            self.give_back(shard, keyspace, stay);
+        }
+        if answered {
+            self.come_back(client, life, 0, batch);
+        } else if self.clients[client].life == life {
+            self.clients[client].unanswered = Some((batch, later));
+        }
     }
+
+    fn give_back(&mut self, shard: usize, keyspace: Keyspace, stay: Option<Stay>) {
+        self.shards[shard].take_back(Returned { keyspace, effects: Effects::default(), tallies: Vec::new(), seen: 0, stay }, NOW);
+        self.parked[shard] = false;
+        self.hand_out(shard);
+    }
+}
+
+/// The name of a list, which lives on the shard of its number.
+fn list_key(number: usize) -> Vec<u8> {
+    let mut names = (0..).map(|at| format!("list:{at}").into_bytes());
+    names.find(|name| slot::shard_of(name, SHARDS) as usize == number).expect("every shard has keys")
+}
+
+fn shards_of(owners: u64) -> Vec<usize> {
+    (0..SHARDS as usize).filter(|shard| owners >> shard & 1 == 1).collect()
 }
 
 fn words_of(operation: &Operation) -> Vec<Vec<u8>> {
@@ -504,7 +778,15 @@ fn words_of(operation: &Operation) -> Vec<Vec<u8>> {
         Operation::WriteIfNone(written) => pairs("MSETNX", written),
         Operation::Rename(from, to) => keys("RENAME", &[*from, *to]),
         Operation::Delete(deleted) => keys("DEL", deleted),
-        Operation::Block(_) | Operation::Swap { .. } => panic!("not one call: {operation:?}"),
+        Operation::Push(list, value) => vec![b"RPUSH".to_vec(), list_key(*list), value.to_string().into_bytes()],
+        Operation::Take(lists) => {
+            let names = lists.iter().map(|&list| list_key(list));
+            std::iter::once(b"BLPOP".to_vec()).chain(names).chain([b"0".to_vec()]).collect()
+        }
+        Operation::Carry(from, to) => {
+            [b"BLMOVE".to_vec(), list_key(*from), list_key(*to), b"LEFT".to_vec(), b"RIGHT".to_vec(), b"0".to_vec()].into()
+        }
+        Operation::Block(_) | Operation::Swap { .. } | Operation::List(_) => panic!("not one call: {operation:?}"),
     }
 }
 
@@ -529,6 +811,11 @@ fn answer_of_call(operation: &Operation, reply: &[u8]) -> Answer {
         (_, b'+') => Answer::Done,
         (_, b'-') if text.contains("no such key") => Answer::NoSuchKey,
         (_, b':') => Answer::Count(lines[0][1..].parse().expect("an integer follows the colon")),
+        (Operation::Carry(from, _), _) => Answer::Took(Some((*from, lines[1].parse().expect("elements are numbers")))),
+        (Operation::Take(lists), _) => {
+            let list = lists.iter().find(|&&list| list_key(list) == lines[2].as_bytes()).expect("it is one of the lists asked for");
+            Answer::Took(Some((*list, lines[4].parse().expect("elements are numbers"))))
+        }
         (Operation::Read(_), _) => {
             let mut lines = lines.into_iter().filter(|line| !line.is_empty() && !line.starts_with('*'));
             let mut values = Vec::new();
@@ -574,6 +861,21 @@ fn without_the_gate_a_violation_is_found() {
 #[test]
 fn without_the_one_order_a_violation_is_found() {
     assert!(violations(Faults { no_order: true, ..Faults::default() }).next().is_some());
+}
+
+#[test]
+fn who_gives_up_without_the_claim_is_found() {
+    assert!(violations(Faults { no_claim: true, ..Faults::default() }).next().is_some());
+}
+
+#[test]
+fn who_is_entered_too_late_is_found() {
+    assert!(violations(Faults { late_stay: true, ..Faults::default() }).next().is_some());
+}
+
+#[test]
+fn what_dies_with_a_client_is_found() {
+    assert!(violations(Faults { careless_death: true, ..Faults::default() }).next().is_some());
 }
 
 #[test]

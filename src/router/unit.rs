@@ -15,7 +15,7 @@ use crate::router::Round;
 use crate::shard::batch::Watching;
 use crate::shard::meter::Ticks;
 use crate::shard::pages::Content;
-use crate::shard::{Batch, Durability, Held, Loan, Outbox, Pages, Returned, Tools};
+use crate::shard::{Batch, Durability, Held, Loan, Outbox, Pages, Returned, Stay, Tools};
 use crate::time::UnixMillis;
 
 /// Loans under way: the shard's number, and where its loan arrives.
@@ -134,6 +134,21 @@ impl Hold {
         let Means { limits, seed, ticks, scripts, .. } = &self.means;
         let tools = Tools { limits, seed: *seed, ticks: *ticks, scripts: scripts.as_deref() };
         self.borrowed.held.run(batch, &tools, UnixMillis::now());
+    }
+
+    /// Makes an attempt at a call that may wait.
+    pub(super) fn attempt(&mut self, batch: &mut Batch) -> bool {
+        let Means { limits, seed, ticks, .. } = &self.means;
+        self.borrowed.held.attempt(batch, limits, *seed, *ticks, UnixMillis::now())
+    }
+
+    /// Who waits where when the keyspaces go home.
+    pub(super) fn stay(&mut self, stays: Vec<(usize, Stay)>) {
+        stays.into_iter().for_each(|(shard, stay)| self.borrowed.held.stay(shard, stay));
+    }
+
+    pub(super) fn shards(&self) -> u32 {
+        u32::try_from(self.means.shards).unwrap_or(u32::MAX)
     }
 
     /// Whether no key of the watch was changed until now.

@@ -6,6 +6,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -13,7 +14,7 @@ use tokio::task::AbortHandle;
 use crate::metrics::SessionTally;
 use crate::pubsub::{Listener, ListenerId};
 use crate::resp::Protocol;
-use crate::session::Local;
+use crate::session::{Local, Unblocked, Waiting};
 use crate::time::UnixMillis;
 
 /// What others may see of a client.
@@ -53,6 +54,8 @@ pub(crate) struct Client {
     pub(crate) ending: Cell<bool>,
     /// From its first subscription on.
     pub(crate) listener: OnceCell<Rc<Listener>>,
+    /// While a call of it may wait.
+    pub(crate) waiting: RefCell<Option<Rc<Waiting>>>,
     abort: RefCell<Option<AbortHandle>>,
     /// Of its task, which looks around when it is woken: somebody may have made it a listener.
     waker: RefCell<Option<Waker>>,
@@ -87,6 +90,7 @@ impl Client {
             writing: Cell::new(false),
             ending: Cell::new(false),
             listener: OnceCell::new(),
+            waiting: RefCell::new(None),
             abort: RefCell::new(None),
             waker: RefCell::new(None),
         }
@@ -135,16 +139,37 @@ impl Client {
         *self.abort.borrow_mut() = Some(abort);
     }
 
-    /// Ends the client: at once if it waits for its peer, else when the replies it is working on are written. `hard`: at once in any case.
+    /// Whether it waits for a key.
+    pub(crate) fn waits(&self) -> bool {
+        self.waiting.borrow().as_ref().is_some_and(|waiting| waiting.waits())
+    }
+
+    /// Lets it give up waiting for a key; false if it does not.
+    pub(crate) fn unblock(&self, how: Unblocked) -> bool {
+        self.waiting.borrow().as_ref().is_some_and(|waiting| waiting.unblock(how))
+    }
+
+    /// Ends the client: at once if it waits for its peer or for a key, else when the replies it is working on are written. `hard`: at once in any
+    /// case, but for what a wait has just taken for it: that is written, if its peer takes it within a moment.
     pub(crate) fn end(&self, hard: bool) {
         self.ending.set(true);
-        if (hard || !self.busy.get())
-            && let Some(abort) = self.abort.borrow().as_ref()
-        {
-            abort.abort();
+        let Some(abort) = self.abort_handle() else { return };
+        match self.waiting.borrow().as_ref().map(|waiting| waiting.end()) {
+            Some(true) => abort.abort(),
+            Some(false) if hard => {
+                tokio::task::spawn_local(async move {
+                    tokio::time::sleep(LAST_WORDS).await;
+                    abort.abort();
+                });
+            }
+            None if hard || !self.busy.get() => abort.abort(),
+            Some(false) | None => {}
         }
     }
 }
+
+/// How long a client that was killed may take to read what was taken out of a key for it.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// The clients of one worker.
 #[derive(Debug, Default)]

@@ -32,6 +32,8 @@ pub(crate) type Asked<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + 'a>
 pub(crate) enum Handler {
     /// A shard.
     Data(&'static Row),
+    /// A shard, and the call may wait there: everything the client sent before has been answered then.
+    Waits(&'static Row),
     /// A shard or a borrower, with the keyspaces that the script needs.
     Script(&'static ScriptRow),
     Here(Here),
@@ -40,6 +42,21 @@ pub(crate) enum Handler {
     Post(Post),
     /// Nobody: it only has subcommands.
     Container,
+}
+
+impl Handler {
+    /// Who handles calls of a data row.
+    pub(crate) fn of(row: &'static Row) -> Handler {
+        if row.waits.is_some() { Handler::Waits(row) } else { Handler::Data(row) }
+    }
+
+    /// The row, if it is a command on data.
+    pub(crate) fn row(self) -> Option<&'static Row> {
+        match self {
+            Handler::Data(row) | Handler::Waits(row) => Some(row),
+            Handler::Script(_) | Handler::Here(_) | Handler::Ask(_) | Handler::Post(_) | Handler::Container => None,
+        }
+    }
 }
 
 /// A session command, as its table writes it.

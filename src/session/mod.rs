@@ -12,6 +12,7 @@ mod scripting;
 mod serve;
 mod subscribe;
 mod transaction;
+mod wait;
 
 use admit::misused;
 pub(crate) use clients::Client;
@@ -21,6 +22,7 @@ pub(crate) use local::{Board, Local, NotEnding, Seat, Seldom, Shutdown};
 pub(crate) use pause::Pause;
 pub(crate) use scripting::Commands;
 pub(crate) use serve::serve;
+pub(crate) use wait::{Unblocked, Waiting};
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use crate::session::{Handler, Registry};
 impl Registry {
     /// Every command of the daemon.
     pub(crate) fn whole() -> Registry {
-        let data = FAMILIES.iter().copied().flatten().map(|row| (&row.spec, Handler::Data(row)));
+        let data = FAMILIES.iter().copied().flatten().map(|row| (&row.spec, Handler::of(row)));
         let session = SESSION_FAMILIES.iter().copied().flatten().map(|row| (&row.spec, row.handler));
         let scripts = SCRIPTS.iter().map(|row| (&row.near.spec, Handler::Script(row)));
         // Containers of the session come before data subcommands that they might hold.

@@ -23,7 +23,7 @@ impl Caller for Commands {
             return Err(Refusal::Arity);
         }
         Ok(match entry.handler {
-            Handler::Data(row) => Callee::Data(row, entry.id),
+            Handler::Data(row) | Handler::Waits(row) => Callee::Data(row, entry.id),
             _ => Callee::Other(entry.spec),
         })
     }
@@ -35,7 +35,7 @@ impl Caller for Commands {
             entry = found;
         }
         Ok(Some(match entry.handler {
-            Handler::Data(row) => Callee::Data(row, entry.id),
+            Handler::Data(row) | Handler::Waits(row) => Callee::Data(row, entry.id),
             _ => Callee::Other(entry.spec),
         }))
     }

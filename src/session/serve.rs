@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::command::{Args, Fault, Flags};
+use crate::command::{Args, Fault, Flags, Patience, Row};
 use crate::metrics::CommandTally;
 use crate::resp::{self, Decoder, Reply, Span, Violation};
-use crate::router::{Round, ShardsGone};
+use crate::router::{Round, ShardsGone, WaitingCall};
 use crate::session::admit::{Refusal, admit, find};
 use crate::session::local::{READ_BYTES, Turn};
-use crate::session::{Ask, Entry, Handler, Local, Replies, Session, monitor, subscribe};
+use crate::session::{Ask, Entry, Handler, Local, Replies, Session, monitor, subscribe, wait};
 use crate::time::UnixMillis;
 
 /// What a client that has not said who he is may have unread in our buffer before we hang up.
@@ -38,6 +38,8 @@ enum Stop {
     NeedsMore,
     /// The next request has to wait until everything before it is answered: this handler must ask others.
     Barrier { ask: Ask, id: u16, start: usize, end: usize },
+    /// As with a barrier; and the call, whose words are all of the turn's, may then wait for what is not there yet.
+    Wait { row: &'static Row, id: u16, patience: Patience },
     /// The next request has to wait until the pause is over; it begins here.
     Paused { at: usize },
     /// The client broke the protocol, or said goodbye: nothing more is read.
@@ -142,7 +144,7 @@ pub(super) async fn fill<S: AsyncRead + Unpin>(
 use std::future::Future;
 
 /// Answers everything whole in the buffer; leaves what is not whole at the front of one.
-async fn answer<S: AsyncWrite + Unpin>(
+async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     session: &mut Session,
     stream: &mut S,
     decoder: &mut Decoder,
@@ -178,6 +180,27 @@ async fn answer<S: AsyncWrite + Unpin>(
                 }
                 turn.words.clear();
                 session.spend_choice(session.local.clone().board.registry.name(id));
+            }
+            Stop::Wait { row, id, patience } => {
+                let args = Args::new(&buffer, &turn.words);
+                let mut bytes = Vec::new();
+                let spans = args.copy_to(&mut bytes).ok_or(Ended)?;
+                if session.local.board.broker.is_watched() {
+                    monitor::show(&mut turn.shown, session, &row.spec, &args);
+                    subscribe::show(session, turn).await?;
+                }
+                let call = WaitingCall { row, id, manner: session.manner(), input: Arc::new(bytes), spans };
+                // Nothing is kept for a client that waits but what it says meanwhile.
+                *input = keep_rest(session, buffer, at)?;
+                at = 0;
+                session.local.put_turn(Box::new(std::mem::take(turn)));
+                // In a box, so that those who never wait have no place for it.
+                Box::pin(wait::run(session, stream, decoder, input, call, patience)).await?;
+                session.spend_choice(row.spec.name);
+                if session.client.ending.get() {
+                    return Err(Ended);
+                }
+                continue;
             }
             Stop::Paused { at: held } => {
                 at = held;
@@ -295,6 +318,13 @@ fn take_up(session: &mut Session, decoder: &mut Decoder, bytes: &mut [u8], mut a
         match entry.handler {
             Handler::Data(row) => {
                 last = entry.plain.then_some((entry, turn.words[0]));
+                turn.round.push(row, entry.id, session.manner(), &args, shards, &local.batches, silent);
+                session.said();
+            }
+            Handler::Waits(row) => {
+                if let Some(patience) = row.waits.and_then(|waits| (waits.patience)(&args)) {
+                    return (Stop::Wait { row, id: entry.id, patience }, end);
+                }
                 turn.round.push(row, entry.id, session.manner(), &args, shards, &local.batches, silent);
                 session.said();
             }

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use crate::command::{Args, Flags, Published, Receipt, Row};
 use crate::resp::{Protocol, Span};
 use crate::shard::pages::Durability;
+use crate::shard::waiters::{Claim, Stay};
 use crate::store::{Reader, Watch};
 
 /// One call of a batch.
@@ -51,6 +52,8 @@ pub(crate) struct Batch {
     /// The shard may stop before the last call when the replies have grown large. Its sender then sends it again.
     pub(crate) may_stop: bool,
     pub(crate) watching: Watching,
+    /// Its only call may wait.
+    pub(crate) claim: Option<Arc<Claim>>,
     /// What its scripts published: its sender posts it.
     pub(crate) published: Vec<Published>,
     /// Its client, if that caches what it reads.
@@ -124,6 +127,48 @@ impl Batch {
             self.spans.push(span);
             call.words += 1;
         }
+    }
+
+    /// Adds a call that may wait: the only one. It counts when it has been answered.
+    pub(crate) fn push_waiting(&mut self, row: &'static Row, id: u16, manner: Manner, spans: &[Span], claim: &Arc<Claim>) {
+        self.push(row, id, manner, spans);
+        self.claim = Some(claim.clone());
+        if let Some(call) = self.calls.last_mut() {
+            call.counts = false;
+        }
+    }
+
+    /// Where the only call waits, and for what, if it does.
+    pub(crate) fn stay(&self) -> Option<Stay> {
+        let (call, claim) = (self.calls.first()?, self.claim.as_ref()?);
+        let waits = call.row.waits?;
+        let args = Words { input: bytes_of(&self.input), spans: &self.spans }.of(call);
+        let keys = waits.keys(&call.row.spec, &args).into_iter().map(Box::from).collect();
+        Some(Stay { claim: claim.clone(), waits, database: usize::from(call.database), keys, counts: true })
+    }
+
+    /// The only call found nothing: it is as if it had not run, but that some words may be others when it does so again.
+    pub(super) fn take_back(&mut self, rewritten: Vec<(usize, Box<[u8]>)>) {
+        self.ends.clear();
+        self.clear_reply();
+        if rewritten.is_empty() {
+            return;
+        }
+        let mut input = bytes_of(&self.input).to_vec();
+        for (at, word) in rewritten {
+            // A batch that waits has its words for itself, a few of them: 32 bits suffice.
+            let span = Span { start: u32::try_from(input.len()).unwrap_or(0), len: u32::try_from(word.len()).unwrap_or(0) };
+            input.extend_from_slice(&word);
+            if let Some(place) = self.spans.get_mut(at) {
+                *place = span;
+            }
+        }
+        self.input = Some(Arc::new(input));
+    }
+
+    /// The row's number of its only call, and whether that was answered with an error.
+    pub(super) fn outcome(&self) -> Option<(u16, bool)> {
+        Some((self.calls.first()?.id, self.reply.first() == Some(&b'-')))
     }
 
     fn push_words(&mut self, row: &'static Row, id: u16, manner: Manner, words: usize) {
@@ -210,6 +255,7 @@ impl Batch {
         self.reader = None;
         self.told = None;
         self.refused = false;
+        self.claim = None;
         self.published.clear();
         self.bond = Bond::Loose;
         self.replay = false;

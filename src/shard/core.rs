@@ -10,7 +10,8 @@ use crate::resp::Reply;
 use crate::shard::batch::{Bond, Watching, Words};
 use crate::shard::meter::{Meter, Ticks};
 use crate::shard::saving::Cut;
-use crate::shard::{Batch, Call, Returned};
+use crate::shard::waiters::{Next, Ticket, Waiters};
+use crate::shard::{Batch, Call, Claim, Returned, Stay};
 use crate::store::{Database, Due, Keyspace, Piece, Scribe, Value};
 use crate::time::UnixMillis;
 
@@ -25,6 +26,10 @@ pub(crate) struct Shard {
     /// What calls left since the last fold.
     effects: Effects,
     tally: Tally,
+    waiters: Waiters,
+    /// Calls that waited and were answered, to be sent back.
+    #[expect(clippy::vec_box, reason = "batches travel as boxes")]
+    served: Vec<Box<Batch>>,
     /// Who runs scripts on this thread.
     scripts: Option<Rc<dyn Scripts>>,
     /// Whether anybody listens to events of keys.
@@ -42,8 +47,8 @@ impl Shard {
     /// As [`Shard::new`], but its keyspace is still to come.
     pub(crate) fn empty(limits: Arc<Limits>, commands: usize, seed: u64, ticks: Ticks) -> Shard {
         let tally = Tally { commands: vec![CommandTally::default(); commands], ..Tally::default() };
-        let (meter, effects) = (Meter::new(ticks), Effects::default());
-        Shard { keyspace: None, limits, seed, meter, effects, tally, is_heard: true, scripts: None }
+        let (meter, effects, waiters, served) = (Meter::new(ticks), Effects::default(), Waiters::default(), Vec::new());
+        Shard { keyspace: None, limits, seed, meter, effects, tally, waiters, served, scripts: None, is_heard: true }
     }
 
     /// With somebody who runs scripts.
@@ -100,6 +105,9 @@ impl Shard {
     /// # Panics
     /// If the keyspace is lent: a parked shard reads no mailbox.
     pub(crate) fn run(&mut self, batch: &mut Batch, now: UnixMillis) {
+        if !self.waiters.is_empty() {
+            return self.run_and_serve(batch, now);
+        }
         let keyspace = self.keyspace.as_mut().expect("a parked shard reads no mailbox");
         let mut cx =
             Cx::new(Reach::One(keyspace), &self.limits, &mut self.effects, &mut self.seed, now).with_scripts(self.scripts.as_deref());
@@ -107,6 +115,118 @@ impl Shard {
             cx.hush();
         }
         run_calls(batch, &mut cx, &mut self.meter, into(&mut self.tally.commands));
+    }
+
+    /// The same while somebody waits: who does is served behind the call that made his key ready, before the next call.
+    fn run_and_serve(&mut self, batch: &mut Batch, now: UnixMillis) {
+        let mut from = 0;
+        while let Some(keyspace) = self.keyspace.as_mut() {
+            let mut cx =
+                Cx::new(Reach::One(keyspace), &self.limits, &mut self.effects, &mut self.seed, now).with_scripts(self.scripts.as_deref());
+            if !self.is_heard {
+                cx.hush();
+            }
+            let done = run_from(batch, from, true, &mut cx, &mut self.meter, into(&mut self.tally.commands));
+            self.serve(now);
+            match done {
+                Some(next) => from = next,
+                None => return,
+            }
+        }
+    }
+
+    /// Takes up a call that may wait: answers it, or keeps it.
+    ///
+    /// # Panics
+    /// As [`Shard::run`].
+    pub(crate) fn run_or_keep(&mut self, mut batch: Box<Batch>, now: UnixMillis) {
+        let Some(claim) = batch.claim.clone() else { return };
+        if self.attempt(&mut batch, now) {
+            claim.answer();
+            self.served.push(batch);
+            self.serve(now);
+        } else if let Some(stay) = batch.stay().filter(|_| claim.wait()) {
+            let keyspace = self.keyspace.as_mut().expect("a parked shard reads no mailbox");
+            self.waiters.add(stay, Some(batch), keyspace.interests_mut());
+        }
+        // Else its client has left meanwhile; that the batch is gone tells its session.
+    }
+
+    fn attempt(&mut self, batch: &mut Batch, now: UnixMillis) -> bool {
+        let keyspace = self.keyspace.as_mut().expect("a parked shard reads no mailbox");
+        let mut cx = Cx::new(Reach::One(keyspace), &self.limits, &mut self.effects, &mut self.seed, now);
+        if !self.is_heard {
+            cx.hush();
+        }
+        attempt(batch, &mut cx, &mut self.meter, into(&mut self.tally.commands))
+    }
+
+    /// Serves those who wait for keys that were changed: keys in the order in which they were, clients in the order in which they came.
+    fn serve(&mut self, now: UnixMillis) {
+        while let Some((database, key)) = self.keyspace.as_mut().and_then(|keyspace| keyspace.interests_mut().next_ready()) {
+            self.serve_key(database, &key, 0, now);
+        }
+    }
+
+    /// Serves those who wait for a key, from a place in the order on.
+    fn serve_key(&mut self, database: usize, key: &[u8], mut from: Ticket, now: UnixMillis) {
+        while let Some(keyspace) = self.keyspace.as_mut() {
+            let found = keyspace.database(database).find(keyspace.hash(key), key).filter(|entry| !entry.is_due(now));
+            let kind = found.map(crate::store::Entry::kind);
+            match self.waiters.next(database, key, from, kind) {
+                Next::Nobody | Next::Called => return,
+                Next::Behind(ticket) => from = ticket + 1,
+                Next::Attempt(ticket, batch) => {
+                    self.serve_one(ticket, batch, now);
+                    from = ticket + 1;
+                }
+            }
+        }
+    }
+
+    fn serve_one(&mut self, ticket: Ticket, mut batch: Box<Batch>, now: UnixMillis) {
+        let Some(claim) = batch.claim.clone() else { return };
+        let answered = self.attempt(&mut batch, now);
+        if !answered && claim.wait() {
+            return self.waiters.put_back(ticket, batch);
+        }
+        if let Some(keyspace) = self.keyspace.as_mut() {
+            self.waiters.remove(ticket, keyspace.interests_mut());
+        }
+        if answered {
+            claim.answer();
+            self.served.push(batch);
+        }
+    }
+
+    /// A client waits no more. If it was its turn, it is the next one's now.
+    pub(crate) fn forget(&mut self, claim: &Arc<Claim>, now: UnixMillis) {
+        let Some(ticket) = self.waiters.find(claim) else { return };
+        let Some(keyspace) = self.keyspace.as_mut() else { return };
+        let stay = self.waiters.remove(ticket, keyspace.interests_mut());
+        self.serve_behind(stay, ticket, now);
+    }
+
+    /// A client's turn is over: those behind it are offered what it left.
+    fn serve_behind(&mut self, stay: Option<Stay>, ticket: Ticket, now: UnixMillis) {
+        if let Some(stay) = stay {
+            for key in &stay.keys {
+                if !self.waiters.is_held_up(stay.database, key, ticket) {
+                    self.serve_key(stay.database, key, ticket + 1, now);
+                }
+            }
+        }
+        self.serve(now);
+    }
+
+    /// The calls that waited and were answered since they were last taken.
+    pub(crate) fn served(&mut self) -> impl Iterator<Item = Box<Batch>> {
+        self.served.drain(..)
+    }
+
+    #[inline]
+    pub(crate) fn has_served(&self) -> bool {
+        !self.served.is_empty()
     }
 
     /// Whether changes are recorded for the journal.
@@ -139,15 +259,26 @@ impl Shard {
         self.limit_readers();
     }
 
-    /// Takes the keyspace back, and what the unit did.
-    pub(crate) fn take_back(&mut self, returned: Returned) {
-        let Returned { keyspace, effects, tallies, seen: _ } = returned;
+    /// Takes the keyspace back, and what the unit did: who waits for that is served. Who found nothing waits here before anybody else can come.
+    pub(crate) fn take_back(&mut self, returned: Returned, now: UnixMillis) {
+        let Returned { keyspace, effects, tallies, stay, seen: _ } = returned;
         debug_assert!(self.keyspace.is_none(), "a keyspace came back that was not lent");
         self.keyspace = Some(keyspace);
         self.limit_readers();
         self.effects.absorb(effects);
-        let mut count = into(&mut self.tally.commands);
-        tallies.into_iter().for_each(|(id, tally)| count(id, tally));
+        tallies.into_iter().for_each(|(id, tally)| into(&mut self.tally.commands)(id, tally));
+        match stay.map(|stay| (self.waiters.find(&stay.claim), stay)) {
+            Some((Some(ticket), stay)) => self.serve_behind(Some(stay), ticket, now),
+            Some((None, stay)) => {
+                if let Some(keyspace) = self.keyspace.as_mut() {
+                    self.waiters.add(stay, None, keyspace.interests_mut());
+                }
+            }
+            None => {}
+        }
+        if !self.waiters.is_empty() {
+            self.serve(now);
+        }
     }
 
     /// Removes at most `budget` keys and members whose deadline has passed. Says how many.
@@ -191,6 +322,12 @@ impl Shard {
             if left == 0 {
                 break;
             }
+        }
+        if keyspace.interests().has_ready() {
+            // A sweep is no turn: time begins here.
+            self.wake();
+            self.serve(now);
+            self.rest();
         }
         budget - left
     }
@@ -269,7 +406,10 @@ impl Shard {
         self.effects.events = effects.events;
         self.effects.outdated = effects.outdated;
         let mut tally = self.tally.clone();
+        tally.waiting = self.waiters.count() as u64;
+        tally.awaited_keys_even_without = self.waiters.keys_even_without() as u64;
         if let Some(keyspace) = &self.keyspace {
+            tally.awaited_keys = keyspace.interests().awaited() as u64;
             let kept = keyspace.interests().kept();
             (tally.cached_keys, tally.cached_items) = (kept.0 as u64, kept.1 as u64);
             tally.saved_keys = keyspace.image_written() as u64;
@@ -330,21 +470,69 @@ pub(crate) fn run_calls(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, c
     if !begin_watch(batch, cx) {
         return;
     }
+    let run = Run { budget, from: 0, serves: false };
     // Chosen once for the batch: while the journal is off and its client caches nothing, no call is asked about either.
     if !cx.is_recorded() && batch.reader.is_none() {
-        run_all::<false>(batch, cx, meter, budget, count);
+        run_all::<false>(batch, cx, meter, run, count);
     } else {
-        run_attended(batch, cx, meter, budget, count);
+        run_attended(batch, cx, meter, run, count);
     }
     cx.collect_outdated();
 }
 
-fn run_attended(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, budget: usize, count: impl FnMut(u16, CommandTally)) {
+/// How far the calls of a batch are run.
+#[derive(Clone, Copy)]
+struct Run {
+    /// Until the replies have grown to this.
+    budget: usize,
+    /// From this call on.
+    from: usize,
+    /// Until somebody can be served who waits, but not within a block.
+    serves: bool,
+}
+
+/// Runs calls of a batch from one on while somebody waits: until that can be served. Returns the next call, unless the batch is done with.
+fn run_from(
+    batch: &mut Batch,
+    from: usize,
+    serves: bool,
+    cx: &mut Cx<'_>,
+    meter: &mut Meter,
+    count: impl FnMut(u16, CommandTally),
+) -> Option<usize> {
+    let budget = if batch.may_stop { REPLY_BUDGET } else { usize::MAX };
+    if batch.replay {
+        cx.expiry = UnixMillis(0);
+    }
+    if from == 0 && !begin_watch(batch, cx) {
+        return None;
+    }
+    run_attended(batch, cx, meter, Run { budget, from, serves }, count);
+    cx.collect_outdated();
+    (!batch.is_whole() && batch.reply.len() < budget).then_some(batch.ends.len())
+}
+
+/// Makes an attempt at the only call of a batch, which may wait. Says whether it was answered; if not, it is as if it had not run.
+pub(crate) fn attempt(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, mut count: impl FnMut(u16, CommandTally)) -> bool {
+    cx.attempt.may_wait = true;
+    run_calls(batch, cx, meter, &mut count);
+    let attempt = std::mem::take(&mut cx.attempt);
+    if attempt.found_nothing {
+        batch.take_back(attempt.rewritten);
+        return false;
+    }
+    if let Some((id, failed)) = batch.outcome() {
+        count(id, CommandTally { calls: 1, nanos: 0, failed: u64::from(failed) });
+    }
+    true
+}
+
+fn run_attended(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, run: Run, count: impl FnMut(u16, CommandTally)) {
     if let Some(reader) = batch.reader.clone() {
         cx.read_by(reader);
     }
     if !cx.is_recorded() {
-        return run_all::<true>(batch, cx, meter, budget, count);
+        return run_all::<true>(batch, cx, meter, run, count);
     }
     let bond = batch.bond;
     match bond {
@@ -352,7 +540,7 @@ fn run_attended(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, budget: u
         Bond::Whole => cx.effects.record.begin_block(),
         Bond::Part => cx.effects.record.begin_part(),
     }
-    run_all::<true>(batch, cx, meter, budget, count);
+    run_all::<true>(batch, cx, meter, run, count);
     match bond {
         Bond::Loose => {}
         Bond::Whole => cx.effects.record.end_block(),
@@ -360,13 +548,13 @@ fn run_attended(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, budget: u
     }
 }
 
-/// `ATTENDED`: there is a journal, or its client keeps what it reads.
+/// `ATTENDED`: there is a journal, its client keeps what it reads, or somebody waits.
 #[inline]
 fn run_all<const ATTENDED: bool>(
     batch: &mut Batch,
     cx: &mut Cx<'_>,
     meter: &mut Meter,
-    budget: usize,
+    run: Run,
     mut count: impl FnMut(u16, CommandTally),
 ) {
     let is_recorded = ATTENDED && cx.is_recorded();
@@ -375,7 +563,7 @@ fn run_all<const ATTENDED: bool>(
     let mut block = 0;
     let (words, calls, replies, ends) = batch.split();
     ends.reserve(calls.len());
-    'calls: for window in calls.chunks(WINDOW_CALLS) {
+    'calls: for window in calls[run.from..].chunks(WINDOW_CALLS) {
         if window.len() >= WINDOW_CALLS_MIN {
             look_ahead(window, words, cx);
         }
@@ -399,8 +587,15 @@ fn run_all<const ATTENDED: bool>(
                 cx.remember(call.row, &args);
             }
             ends.push(replies.len());
-            if replies.len() >= budget {
+            if replies.len() >= run.budget {
                 break 'calls;
+            }
+            if ATTENDED && run.serves && is_loose && cx.has_ready() {
+                // Nobody is served between the calls of one transaction.
+                let is_within = call.block != 0 && calls.get(ends.len()).is_some_and(|next| next.block == call.block);
+                if !is_within {
+                    break 'calls;
+                }
             }
         }
     }

@@ -5,10 +5,10 @@ use tokio::sync::oneshot;
 use crate::command::{Cx, Effects, Limits, News, Reach, Receipt, Record, Scripts, decimal};
 use crate::metrics::CommandTally;
 use crate::rdb;
-use crate::shard::Batch;
 use crate::shard::batch::Bond;
-use crate::shard::core::run_calls;
+use crate::shard::core::{attempt, run_calls};
 use crate::shard::meter::{Meter, Ticks};
+use crate::shard::{Batch, Stay};
 use crate::store::{Keyspace, Value};
 use crate::time::UnixMillis;
 
@@ -20,6 +20,8 @@ pub(crate) struct Returned {
     pub(crate) effects: Effects,
     /// The calls it ran, by the row's number.
     pub(crate) tallies: Vec<(u16, CommandTally)>,
+    /// A client whose call found nothing, and waits here from now on, or still.
+    pub(crate) stay: Option<Stay>,
     /// The last page of the history whose effects are in it.
     pub(crate) seen: u64,
 }
@@ -47,7 +49,7 @@ impl Drop for Loan {
     fn drop(&mut self) {
         if let Some((keyspace, home)) = self.lent.take() {
             // A shard that is gone was ended by a panic or by the end of the process: nothing is left to own the data.
-            let _ = home.send(Returned { keyspace, effects: Effects::default(), tallies: Vec::new(), seen: self.seen });
+            let _ = home.send(Returned { keyspace, effects: Effects::default(), tallies: Vec::new(), seen: self.seen, stay: None });
         }
     }
 }
@@ -66,6 +68,8 @@ pub(crate) struct Held {
     keyspaces: Vec<Option<Keyspace>>,
     effects: Effects,
     tallies: Vec<(u16, CommandTally)>,
+    /// By shard: who stays there when the keyspace goes home.
+    stays: Vec<(usize, Stay)>,
     /// Whether anybody listens to events of keys.
     is_heard: bool,
     /// Of those whose calls have made something that clients cache outdated.
@@ -77,7 +81,7 @@ impl Held {
     pub(crate) fn new(shards: usize, is_heard: bool) -> Held {
         let mut keyspaces = Vec::new();
         keyspaces.resize_with(shards, || None);
-        Held { keyspaces, effects: Effects::default(), tallies: Vec::new(), is_heard, receipts: Vec::new() }
+        Held { keyspaces, effects: Effects::default(), tallies: Vec::new(), stays: Vec::new(), is_heard, receipts: Vec::new() }
     }
 
     pub(crate) fn take(&mut self, shard: usize, keyspace: Keyspace) {
@@ -87,7 +91,7 @@ impl Held {
     /// Runs a batch as if the keyspaces in hand were one.
     pub(crate) fn run(&mut self, batch: &mut Batch, means: &Tools<'_>, now: UnixMillis) {
         let Tools { limits, mut seed, ticks, scripts } = *means;
-        let Held { keyspaces, effects, tallies, is_heard, receipts } = self;
+        let Held { keyspaces, effects, tallies, is_heard, receipts, .. } = self;
         let mut cx = Cx::new(Reach::Several(keyspaces), limits, effects, &mut seed, now).with_scripts(scripts);
         if !*is_heard {
             cx.hush();
@@ -112,6 +116,29 @@ impl Held {
     pub(crate) fn take_news(&mut self) -> Option<(News, Receipt)> {
         let receipt = Receipt::new(std::mem::take(&mut self.receipts));
         self.effects.has_news().then(|| (self.effects.take_news(), receipt))
+    }
+
+    /// Makes an attempt at a call that may wait. Says whether it was answered.
+    pub(crate) fn attempt(&mut self, batch: &mut Batch, limits: &Limits, mut seed: u64, ticks: Ticks, now: UnixMillis) -> bool {
+        let Held { keyspaces, effects, tallies, is_heard, receipts, .. } = self;
+        let mut cx = Cx::new(Reach::Several(keyspaces), limits, effects, &mut seed, now);
+        if !*is_heard {
+            cx.hush();
+        }
+        let (mut meter, mut count) = (Meter::new(ticks), |id, tally| tallies.push((id, tally)));
+        meter.begin();
+        batch.bond = Bond::Part;
+        let answered = attempt(batch, &mut cx, &mut meter, &mut count);
+        meter.rest(&mut count);
+        if !effects.outdated.is_empty() {
+            receipts.push(batch.expect_told());
+        }
+        answered
+    }
+
+    /// A client whose call found nothing waits at the shard whose keyspace goes home.
+    pub(crate) fn stay(&mut self, shard: usize, stay: Stay) {
+        self.stays.push((shard, stay));
     }
 
     /// Switches the journal on or off. To be done only with the keyspaces of all shards in hand.
@@ -145,11 +172,12 @@ impl Held {
 
     /// Everything in hand, to be sent home; `seen` is the last page whose effects are in it.
     pub(crate) fn give_back(&mut self, seen: u64) -> impl Iterator<Item = (usize, Returned)> {
-        let Held { keyspaces, effects, tallies, .. } = self;
+        let Held { keyspaces, effects, tallies, stays, .. } = self;
         keyspaces.iter_mut().enumerate().filter_map(move |(shard, keyspace)| {
             let keyspace = keyspace.take()?;
             // The first to go home takes the effects along.
-            Some((shard, Returned { keyspace, effects: std::mem::take(effects), tallies: std::mem::take(tallies), seen }))
+            let stay = stays.iter().position(|&(at, _)| at == shard).map(|at| stays.swap_remove(at).1);
+            Some((shard, Returned { keyspace, effects: std::mem::take(effects), tallies: std::mem::take(tallies), seen, stay }))
         })
     }
 }

@@ -35,6 +35,14 @@ impl Mailbox {
         }
     }
 
+    /// Sends a message if there is room, and hands it back if there is none.
+    pub(crate) fn try_send(&self, message: Message) -> Option<Message> {
+        match self.0.try_send(message) {
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => None,
+            Err(mpsc::error::TrySendError::Full(message)) => Some(message),
+        }
+    }
+
     /// Reserves a place; `None` if the shard is gone.
     pub(crate) async fn reserve(&self) -> Option<Permit<'_>> {
         match self.0.try_reserve() {

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::metrics::Tally;
 use crate::shard::saving::Save;
-use crate::shard::{Batch, Gate, Loan};
+use crate::shard::{Batch, Claim, Gate, Loan};
 
 /// What a shard can be asked.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) enum Message {
     Part(Box<Batch>, Arc<Gate>),
     /// Hand over the keyspace and park until it is back. Placed by the sequencer only.
     Borrow(Borrow),
+    /// This client waits no more.
+    Forget(Arc<Claim>),
     /// Begin a snapshot when the gate opens: what the keyspace holds then is to be written down. Placed by the sequencer only.
     Save(Box<Save>, Arc<Gate>),
     /// How are you? Being answered at all is the heartbeat. `reset` forgets the statistics first (CONFIG RESETSTAT).

@@ -65,6 +65,7 @@ pub(crate) async fn run(
                 shard.hear(outbox.is_heard());
                 let swept = shard.sweep(UnixMillis::now(), budget);
                 post(&mut shard, &outbox, None).await;
+                answer_served(&mut shard, &outbox, &mut dispatch).await;
                 if swept == budget {
                     // More is due: let the connections have their turn and go on.
                     tokio::task::yield_now().await;
@@ -90,6 +91,7 @@ pub(crate) async fn run(
         shard.wake();
         for message in messages.drain(..) {
             handle(&mut shard, &mut saving, message, now, &outbox, &mut dispatch).await;
+            answer_served(&mut shard, &outbox, &mut dispatch).await;
         }
         if shard.is_recorded() {
             dispatch.flush(&mut shard);
@@ -149,6 +151,11 @@ async fn handle(
     dispatch: &mut Dispatch,
 ) {
     match message {
+        Message::Run(batch) if batch.claim.is_some() => {
+            shard.run_or_keep(batch, now);
+            // Whether it is answered or waits, what it has looked for is told now.
+            post(shard, outbox, None).await;
+        }
         Message::Run(mut batch) => {
             shard.run(&mut batch, now);
             post(shard, outbox, Some(&mut batch)).await;
@@ -180,9 +187,10 @@ async fn handle(
             // in hand; the process is ending then.
             let returned = back.await.expect("a loan returns when it is dropped");
             dispatch.saw(returned.seen);
-            shard.take_back(returned);
             shard.wake();
+            shard.take_back(returned, UnixMillis::now());
         }
+        Message::Forget(claim) => shard.forget(&claim, now),
         Message::Save(save, gate) => {
             shard.rest();
             gate.passed().await;
@@ -198,6 +206,16 @@ async fn handle(
             let _ = answer.send(shard.tally(now));
             shard.wake();
         }
+    }
+}
+
+/// Answers those who waited and were served by what was just done.
+#[inline]
+async fn answer_served(shard: &mut Shard, outbox: &Outbox, dispatch: &mut Dispatch) {
+    if shard.has_served() {
+        post(shard, outbox, None).await;
+        let served: Vec<Box<Batch>> = shard.served().collect();
+        served.into_iter().for_each(|batch| dispatch.answer(shard, batch));
     }
 }
 

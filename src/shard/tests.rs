@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::batch::Manner;
-use super::{Batch, Shard};
+use super::{Batch, Claim, Leave, Shard};
 use crate::command::Limits;
 use crate::resp::{Protocol, Span};
-use crate::session::{Handler, Registry};
+use crate::session::Registry;
 use crate::store::{Keyspace, Part};
 use crate::time::UnixMillis;
 
@@ -37,7 +37,7 @@ impl Bench {
         let (mut input, mut batch) = (Vec::new(), Batch::default());
         for (call, block) in calls {
             let entry = self.registry.find(call[0].as_bytes()).expect("a command");
-            let Handler::Data(row) = entry.handler else { panic!("{}: not for shards", call[0]) };
+            let row = entry.handler.row().unwrap_or_else(|| panic!("{}: not for shards", call[0]));
             let spans: Vec<Span> = call
                 .iter()
                 .map(|word| {
@@ -61,6 +61,25 @@ impl Bench {
         let mut batch = self.batch(&[line.split(' ').map(str::to_owned).collect()]);
         self.shard.run(&mut batch, NOW);
         batch.reply
+    }
+
+    /// A call that may wait, as it comes from a session.
+    fn wait(&mut self, line: &str) -> Arc<Claim> {
+        let (claim, words) = (Claim::new(), line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        let whole = self.batch(std::slice::from_ref(&words));
+        let entry = self.registry.find(words[0].as_bytes()).expect("a command");
+        let mut batch = Box::<Batch>::default();
+        let manner = Manner { database: 0, protocol: Protocol::Resp2, touches: true, caches: false, block: 0 };
+        batch.push_waiting(entry.handler.row().expect("a data command"), entry.id, manner, whole.args(0).spans(), &claim);
+        batch.input = whole.input.clone();
+        self.shard.run_or_keep(batch, NOW);
+        claim
+    }
+
+    /// What those who waited were answered, in the order in which they were.
+    fn served(&mut self) -> Vec<(Arc<Claim>, String)> {
+        let of = |batch: Box<Batch>| (batch.claim.clone().expect("it waited"), String::from_utf8_lossy(&batch.reply).replace("\r\n", " "));
+        self.shard.served().map(of).collect()
     }
 
     fn fill(&mut self, command: &str, key: &str) {
@@ -141,4 +160,47 @@ fn a_batch_that_may_stop_stops_behind_its_budget() {
         assert!(batch.reply.capacity() < 300_000, "what was written is not kept");
     }
     assert_eq!(answered, [4, 4, 2]);
+}
+
+#[test]
+fn who_waits_is_served_in_the_order_of_arrival() {
+    let mut bench = Bench::new();
+    let waiting: Vec<Arc<Claim>> =
+        (0..4).map(|at| bench.wait(["BLPOP l 0", "BLPOP m l 0", "BRPOP l 0", "BLMOVE l m LEFT LEFT 0"][at])).collect();
+    assert!(bench.served().is_empty() && waiting.iter().all(|claim| claim.waits()));
+    assert_eq!(waiting[1].leave(), Leave::Now);
+    bench.run("RPUSH l a b");
+    bench.shard.forget(&waiting[1], NOW);
+    let told = |number: usize, text: &str| (number, text.to_owned());
+    let served = |bench: &mut Bench| -> Vec<(usize, String)> {
+        let number = |claim: &Arc<Claim>| waiting.iter().position(|one| Arc::ptr_eq(one, claim)).expect("one of those who wait");
+        bench.served().into_iter().map(|(claim, text)| (number(&claim), text)).collect()
+    };
+    assert_eq!(served(&mut bench), [told(0, "*2 $1 l $1 a "), told(2, "*2 $1 l $1 b ")]);
+    bench.run("SET l wrong");
+    bench.run("DEL l");
+    assert!(served(&mut bench).is_empty() && waiting[3].waits());
+    bench.run("LPUSH l c");
+    assert_eq!(served(&mut bench), [told(3, "$1 c ")]);
+    assert!(waiting.iter().all(|claim| !claim.waits() && claim.leave() == Leave::AfterAttempt));
+    let tally = bench.shard.tally(NOW);
+    assert_eq!((tally.waiting, tally.awaited_keys), (0, 0), "nobody is left behind");
+    assert_eq!(bench.run("LLEN m"), b":1\r\n");
+}
+
+#[test]
+fn who_gives_up_is_forgotten() {
+    let mut bench = Bench::new();
+    let claims: Vec<Arc<Claim>> = (0..100).map(|at| bench.wait(&format!("BLPOP l l{at} 0"))).collect();
+    let tally = bench.shard.tally(NOW);
+    assert_eq!((tally.waiting, tally.awaited_keys), (100, 101));
+    for claim in &claims {
+        assert_eq!(claim.leave(), Leave::Now);
+        bench.shard.forget(claim, NOW);
+    }
+    let tally = bench.shard.tally(NOW);
+    assert_eq!((tally.waiting, tally.awaited_keys), (0, 0));
+    bench.run("RPUSH l a");
+    assert!(bench.served().is_empty());
+    assert_eq!(bench.run("LLEN l"), b":1\r\n");
 }

@@ -39,6 +39,7 @@ pub use edit::{EntryMut, Guard};
 pub use entry::Entry;
 pub use expiry::Due;
 pub use image::{Extent, PartEnd, Piece, Scribe};
+pub use interests::Interests;
 pub use keyspace::{Keyspace, Part};
 pub use memory::size_class;
 pub use readers::{Prefixes, Reader, Stale};

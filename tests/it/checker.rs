@@ -10,6 +10,19 @@ use std::collections::HashSet;
 /// A value; a key that is missing has none.
 pub type Held = Option<u32>;
 
+/// What there is: values by the number of their key, and lists by a number of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    held: Vec<Held>,
+    lists: Vec<Vec<u32>>,
+}
+
+impl State {
+    fn empty(keys: usize) -> State {
+        State { held: vec![None; keys], lists: vec![Vec::new(); keys] }
+    }
+}
+
 /// What a client asked, on keys by number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
@@ -25,6 +38,17 @@ pub enum Operation {
     Delete(Vec<usize>),
     /// MULTI .. EXEC.
     Block(Vec<Operation>),
+    /// RPUSH.
+    Push(usize, u32),
+    /// BLPOP: it waits for an element of the first list that has one. If it was killed it took none: such an operation is no event.
+    #[allow(dead_code, reason = "of the simulation; over TCP elements are counted")]
+    Take(Vec<usize>),
+    /// BLMOVE from the front of a list to the end of another.
+    #[allow(dead_code, reason = "of the simulation; over TCP elements are counted")]
+    Carry(usize, usize),
+    /// LRANGE 0 -1.
+    #[allow(dead_code, reason = "of the simulation; over TCP elements are counted")]
+    List(usize),
     /// WATCH, MGET, MULTI, MSET, EXEC: writes if the keys still hold what was read.
     Swap { read: Vec<(usize, Held)>, written: Vec<(usize, u32)> },
 }
@@ -34,8 +58,10 @@ pub enum Operation {
 pub enum Answer {
     Values(Vec<Held>),
     Done,
-    /// MSETNX: whether it wrote; DEL: how many there were.
+    /// MSETNX: whether it wrote; DEL: how many there were; RPUSH: how many there are.
     Count(u32),
+    /// BLPOP, BLMOVE: the element and its list; none, if its time was over.
+    Took(Option<(usize, u32)>),
     NoSuchKey,
     /// EXEC: one for each call.
     All(Vec<Answer>),
@@ -59,6 +85,7 @@ impl Operation {
             Operation::Write(pairs) | Operation::WriteIfNone(pairs) => pairs.iter().any(|pair| pair.0 == key),
             Operation::Rename(from, to) => [*from, *to].contains(&key),
             Operation::Block(calls) => calls.iter().any(|call| call.names(key)),
+            Operation::Push(..) | Operation::Take(_) | Operation::Carry(..) | Operation::List(_) => false,
             Operation::Swap { read, written } => read.iter().any(|pair| pair.0 == key) || written.iter().any(|pair| pair.0 == key),
         }
     }
@@ -67,14 +94,15 @@ impl Operation {
     /// was and change another, with the same answers.)
     fn changed_nothing(&self, answer: &Answer) -> bool {
         match (self, answer) {
-            (Operation::Read(_), _) | (_, Answer::Count(0) | Answer::NoSuchKey) => true,
+            (Operation::Read(_) | Operation::List(_), _) | (_, Answer::Count(0) | Answer::NoSuchKey | Answer::Took(None)) => true,
             (Operation::Block(calls), Answer::All(answers)) => calls.iter().zip(answers).all(|(call, answer)| call.changed_nothing(answer)),
             _ => false,
         }
     }
 
     /// What it does to the state, and what it answers.
-    fn apply(&self, state: &mut [Held]) -> Answer {
+    fn apply(&self, all: &mut State) -> Answer {
+        let State { held: state, lists } = all;
         match self {
             Operation::Read(keys) => Answer::Values(keys.iter().map(|&key| state[key]).collect()),
             Operation::Write(pairs) => {
@@ -96,7 +124,23 @@ impl Operation {
                 }
             },
             Operation::Delete(keys) => Answer::Count(keys.iter().map(|&key| u32::from(state[key].take().is_some())).sum()),
-            Operation::Block(calls) => Answer::All(calls.iter().map(|call| call.apply(state)).collect()),
+            Operation::Block(calls) => Answer::All(calls.iter().map(|call| call.apply(all)).collect()),
+            Operation::Push(list, value) => {
+                lists[*list].push(*value);
+                Answer::Count(u32::try_from(lists[*list].len()).unwrap_or(u32::MAX))
+            }
+            Operation::Take(wanted) => {
+                Answer::Took(wanted.iter().find(|&&list| !lists[list].is_empty()).map(|&list| (list, lists[list].remove(0))))
+            }
+            Operation::Carry(from, to) => {
+                if lists[*from].is_empty() {
+                    return Answer::Took(None);
+                }
+                let value = lists[*from].remove(0);
+                lists[*to].push(value);
+                Answer::Took(Some((*from, value)))
+            }
+            Operation::List(list) => Answer::Values(lists[*list].iter().copied().map(Some).collect()),
             Operation::Swap { read, written } => {
                 if read.iter().any(|&(key, value)| state[key] != value) {
                     return Answer::Count(0);
@@ -126,17 +170,17 @@ pub fn check(events: &[Event], keys: usize) -> Result<(), Vec<Event>> {
             (0..at).filter(comes_first).collect()
         })
         .collect();
-    let mut seen: HashSet<(Vec<u64>, Vec<Held>)> = HashSet::new();
+    let mut seen: HashSet<(Vec<u64>, State)> = HashSet::new();
     let mut longest: Vec<usize> = Vec::new();
     // A stack of choices instead of recursion: the state before the choice, what was done, and where to go on looking.
     struct Choice {
-        state: Vec<Held>,
+        state: State,
         done: Vec<u64>,
         next: usize,
     }
     let done_all = vec![0u64; events.len().div_ceil(64)];
     let mut path: Vec<usize> = Vec::new();
-    let mut stack = vec![Choice { state: vec![None; keys], done: done_all, next: 0 }];
+    let mut stack = vec![Choice { state: State::empty(keys), done: done_all, next: 0 }];
     while let Some(choice) = stack.last_mut() {
         if path.iter().filter(|&&at| events[at].answered.is_some()).count() == answered {
             return Ok(());
@@ -286,6 +330,23 @@ mod tests {
         assert!(check(&pipeline(0, None), 3).is_ok());
         assert!(check(&pipeline(0, Some(1)), 3).is_err());
         assert!(check(&pipeline(2, Some(1)), 3).is_ok());
+    }
+
+    #[test]
+    fn who_waits_takes_what_comes_and_nothing_twice() {
+        let took = |element| Some((9, Answer::Took(element)));
+        let history = |first, second| {
+            [
+                event(0, Operation::Take(vec![1, 0]), 0, took(first)),
+                event(1, Operation::Take(vec![0]), 1, took(second)),
+                event(2, Operation::Push(0, 7), 2, Some((3, Answer::Count(1)))),
+                event(2, Operation::List(0), 10, Some((11, Answer::Values(vec![])))),
+            ]
+        };
+        assert!(check(&history(Some((0, 7)), None), 2).is_ok());
+        assert!(check(&history(None, Some((0, 7))), 2).is_ok());
+        assert!(check(&history(Some((0, 7)), Some((0, 7))), 2).is_err());
+        assert!(check(&history(None, None), 2).is_err(), "an element is lost");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use crate::reply::Reply;
 
 /// Commands and subcommands that the reference, Redis 7.0, does not have yet or that are ours alone.
 const ONLY_OURS: &[&str] = &[
+    "client|durability",
+    "waitaof",
     "client|no-touch",
     "client|setinfo",
     "delifeq",

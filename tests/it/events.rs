@@ -150,7 +150,12 @@ fn is_known(place: &str, expected: &[(String, String)], got: &[(String, String)]
     let rest = |events: &[(String, String)]| -> Vec<(String, String)> {
         events.iter().filter(|(channel, text)| !(channel.contains("expired") || text.contains("expired"))).cloned().collect()
     };
-    place.contains("transaction.txt") && rest(expected) == rest(got)
+    // A group's consumer is there when he begins to wait, as in Redis 7.2; in 7.0 it comes when he is served.
+    let without_consumers = |events: &[(String, String)]| -> Vec<(String, String)> {
+        events.iter().filter(|(channel, text)| !format!("{channel}{text}").contains("xgroup-createconsumer")).cloned().collect()
+    };
+    (place.contains("transaction.txt") && rest(expected) == rest(got))
+        || (place.contains("blocking.txt") && without_consumers(expected) == without_consumers(got))
 }
 
 #[test]

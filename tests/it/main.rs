@@ -12,6 +12,7 @@ mod wire;
 // The house inspects itself.
 mod tidy;
 // What clients see.
+mod blocking;
 mod blocks;
 mod clients;
 mod commands;

@@ -112,7 +112,10 @@ fn words_of(operation: &Operation, keys: &[String]) -> Vec<String> {
         Operation::WriteIfNone(of) => pairs("MSETNX", of),
         Operation::Rename(from, to) => names("RENAME", &[*from, *to]),
         Operation::Delete(of) => names("DEL", of),
-        Operation::Block(_) | Operation::Swap { .. } => panic!("not one call: {operation:?}"),
+        Operation::Push(list, value) => pairs("RPUSH", &[(*list, *value)]),
+        Operation::Block(_) | Operation::Swap { .. } | Operation::Take(_) | Operation::Carry(..) | Operation::List(_) => {
+            panic!("not one call: {operation:?}")
+        }
     }
 }
 

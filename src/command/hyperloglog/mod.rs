@@ -51,9 +51,15 @@ pub(crate) static TABLE: &[Row] = &[
         "O(1) with a large constant",
         "subcommand key",
     ),
-    Row { spec: Spec::new("pfselftest", Arity::exactly(1), &[], Flags::ADMIN), run: debug::selftest, spread: Spread::No, beyond: None }
-        .categories(Categories::HYPERLOGLOG)
-        .doc("hyperloglog", "2.8.9", "Checks that HyperLogLogs count as they should.", "O(1) with a large constant", ""),
+    Row {
+        spec: Spec::new("pfselftest", Arity::exactly(1), &[], Flags::ADMIN),
+        run: debug::selftest,
+        spread: Spread::No,
+        beyond: None,
+        waits: None,
+    }
+    .categories(Categories::HYPERLOGLOG)
+    .doc("hyperloglog", "2.8.9", "Checks that HyperLogLogs count as they should.", "O(1) with a large constant", ""),
 ];
 
 const NOT_ONE: Fault = Fault::Because("WRONGTYPE Key is not a valid HyperLogLog string value.");

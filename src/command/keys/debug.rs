@@ -9,13 +9,8 @@ use crate::time::UnixMillis;
 
 /// The row: neither a reader nor a writer by its flags, and refused where DEBUG is.
 pub(super) const OBJECT: Row =
-    Row { spec: Spec::new("debug|object", Arity::exactly(3), SECOND, FLAGS), run: object, spread: Spread::No, beyond: None }.doc(
-        "server",
-        "1.0.0",
-        "Describes the value at a key, for who hunts a bug.",
-        "O(N) for a value of N bytes",
-        "key",
-    );
+    Row { spec: Spec::new("debug|object", Arity::exactly(3), SECOND, FLAGS), run: object, spread: Spread::No, beyond: None, waits: None }
+        .doc("server", "1.0.0", "Describes the value at a key, for who hunts a bug.", "O(N) for a value of N bytes", "key");
 
 /// For tests of what a panic does: in the shard that owns the keys, or in a borrower when several do. Redis takes no keys.
 pub(super) const PANIC: Row = Row {
@@ -23,13 +18,19 @@ pub(super) const PANIC: Row = Row {
     run: panic,
     spread: Spread::No,
     beyond: None,
+    waits: None,
 }
 .doc("server", "1.0.0", "Lets the server panic, to see how it ends.", "O(1)", "[key ...]");
 
 /// For tests of what is written and read.
-pub(super) const RELOAD: Row =
-    Row { spec: Spec::new("debug|reload", Arity::at_least(2), &[], FLAGS), run: reload, spread: Spread::All(Join::AllOk), beyond: None }
-        .doc("server", "1.0.0", "Writes every key as a data file has it, and reads it back.", "O(N) for N bytes of data", "");
+pub(super) const RELOAD: Row = Row {
+    spec: Spec::new("debug|reload", Arity::at_least(2), &[], FLAGS),
+    run: reload,
+    spread: Spread::All(Join::AllOk),
+    beyond: None,
+    waits: None,
+}
+.doc("server", "1.0.0", "Writes every key as a data file has it, and reads it back.", "O(N) for N bytes of data", "");
 
 const FLAGS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::PROTECTED);
 

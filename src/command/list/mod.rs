@@ -7,14 +7,18 @@ mod pos;
 mod push;
 mod range;
 mod relocate;
+mod wait;
 
-use crate::command::{Access, Arity, Categories, KeySpec, Row, Run, spec};
+use crate::command::{Access, Arity, Categories, Find, Flags, KeySpec, Row, Run, Waits, spec};
 
 const INSERT: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::INSERT))];
 const TAKE: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::ACCESS).and(Access::DELETE))];
 const UPDATE: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::UPDATE))];
 const REMOVE: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::DELETE))];
 const TAKE_ANY: &[KeySpec] = &[KeySpec::counted(1, 1, Access::RW.and(Access::ACCESS).and(Access::DELETE))];
+const TAKE_ANY_WAITING: &[KeySpec] = &[KeySpec { begin: 1, find: Find::Range { last: -2, step: 1 }, access: TAKEN }];
+const TAKE_COUNTED_WAITING: &[KeySpec] = &[KeySpec::counted(2, 1, TAKEN)];
+const TAKEN: Access = Access::RW.and(Access::ACCESS).and(Access::DELETE);
 const MOVE: &[KeySpec] =
     &[KeySpec::at(1, Access::RW.and(Access::ACCESS).and(Access::DELETE)), KeySpec::at(2, Access::RW.and(Access::INSERT))];
 const READ: &[KeySpec] = &[KeySpec::at(1, Access::RO.and(Access::ACCESS))];
@@ -26,6 +30,11 @@ const fn read(name: &'static str, arity: Arity, keys: &'static [KeySpec], run: R
 
 const fn write(name: &'static str, arity: Arity, keys: &'static [KeySpec], run: Run) -> Row {
     spec::write(name, arity, keys, run).categories(Categories::LIST)
+}
+
+/// As [`write`], and waits for what is not there yet.
+const fn wait(name: &'static str, arity: Arity, keys: &'static [KeySpec], run: Run, waits: &'static Waits) -> Row {
+    write(name, arity, keys, run).waits(waits)
 }
 
 pub(crate) static TABLE: &[Row] = &[
@@ -148,5 +157,40 @@ pub(crate) static TABLE: &[Row] = &[
         "Moves several elements from one end of a list to an end of another, or of the same, and answers them.",
         "O(N) for N elements",
         "source destination <LEFT | RIGHT> <LEFT | RIGHT> [<COUNT count | EXACTLY exactly> <OBO | BULK>]",
+    ),
+    wait("blpop", Arity::at_least(3), TAKE_ANY_WAITING, wait::blpop, &wait::POP).flags(Flags::NOSCRIPT).doc(
+        "list",
+        "2.0.0",
+        "Takes the first element out of the first of several lists that is there, and waits for one if none is.",
+        "O(N) for N keys",
+        "key [key ...] timeout",
+    ),
+    wait("brpop", Arity::at_least(3), TAKE_ANY_WAITING, wait::brpop, &wait::POP).flags(Flags::NOSCRIPT).doc(
+        "list",
+        "2.0.0",
+        "Takes the last element out of the first of several lists that is there, and waits for one if none is.",
+        "O(N) for N keys",
+        "key [key ...] timeout",
+    ),
+    wait("blmpop", Arity::at_least(5), TAKE_COUNTED_WAITING, wait::blmpop, &wait::POP_MANY).doc(
+        "list",
+        "7.0.0",
+        "Takes elements out of the first of several lists that is there, and waits for one if none is.",
+        "O(N+M) for N keys and M elements",
+        "timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
+    ),
+    wait("blmove", Arity::exactly(6), MOVE, wait::blmove, &wait::MOVE).denyoom().flags(Flags::NOSCRIPT).doc(
+        "list",
+        "6.2.0",
+        "Moves an element from one end of a list to an end of another, or of the same, and waits for one if there is none.",
+        "O(1)",
+        "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout",
+    ),
+    wait("brpoplpush", Arity::exactly(4), MOVE, wait::brpoplpush, &wait::MOVE).denyoom().flags(Flags::NOSCRIPT).doc(
+        "list",
+        "2.2.0",
+        "Moves the last element of a list to the front of another, or of the same, and waits for one if there is none.",
+        "O(1)",
+        "source destination timeout",
     ),
 ];

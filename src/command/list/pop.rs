@@ -27,8 +27,9 @@ pub(super) fn tell(cx: &mut Cx<'_>, key: &[u8], end: End) {
     cx.event(Classes::LIST, if end == End::Front { "lpop" } else { "rpop" }, key);
 }
 
+/// The element at an end of a list, or null if there is no list.
 #[inline]
-fn pop_one(cx: &mut Cx<'_>, key: &[u8], end: End, reply: &mut Reply<'_>) -> Result<(), Fault> {
+pub(super) fn pop_one(cx: &mut Cx<'_>, key: &[u8], end: End, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let thresholds = cx.thresholds();
     let Some(mut list) = cx.edit_as::<List>(key)? else {
         reply.null();

@@ -17,7 +17,7 @@ pub(super) fn rpoplpush(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>)
     move_one(cx, args.key(1), args.key(2), End::Back, End::Front, reply)
 }
 
-fn move_one(cx: &mut Cx<'_>, source: &[u8], target: &[u8], from: End, to: End, reply: &mut Reply<'_>) -> Result<(), Fault> {
+pub(super) fn move_one(cx: &mut Cx<'_>, source: &[u8], target: &[u8], from: End, to: End, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let thresholds = cx.thresholds();
     if cx.check_as::<List>(source)?.is_none() {
         reply.null();

@@ -99,6 +99,8 @@ pub(super) fn destroy(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
     }
     reply.integer(i64::from(removed.is_some()));
     if let Some(groups) = removed {
+        // Whoever waits for entries of this group waits in vain.
+        cx.stir(args.key(2));
         cx.effects.discard(Box::new(Stream::of_groups(groups)).into_value());
     }
     Ok(())

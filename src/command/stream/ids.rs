@@ -50,6 +50,11 @@ pub(super) fn write(id: Id, reply: &mut Reply<'_>) {
     reply.bulk(id.write(&mut [0; ID_BYTES_MAX]));
 }
 
+/// An id as clients write it.
+pub(super) fn text(id: Id) -> Vec<u8> {
+    id.write(&mut [0; ID_BYTES_MAX]).to_vec()
+}
+
 /// The words from `at` on, each of which is an id.
 pub(super) fn all(args: &Args<'_>, at: usize) -> Result<Vec<Id>, Fault> {
     args.from(at).map(|word| strict_id(word, 0)).collect()

@@ -14,7 +14,7 @@ mod references;
 mod setid;
 mod trim;
 
-use crate::command::{Access, Arity, Categories, Flags, KeySpec, Row, Run, spec};
+use crate::command::{Access, Arity, Categories, KeySpec, Row, Run, spec};
 
 const UPDATE: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::UPDATE))];
 const DELETE: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::DELETE))];
@@ -110,14 +110,14 @@ pub(crate) static TABLE: &[Row] = &[
         "O(1), and O(N) for N names that are forgotten",
         "key [IDMP-DURATION idmp-duration] [IDMP-MAXSIZE idmp-maxsize]",
     ),
-    read("xread", Arity::at_least(4), STREAMS, read::xread).flags(Flags::BLOCKING).doc(
+    read("xread", Arity::at_least(4), STREAMS, read::xread).waits(&read::READ).doc(
         "stream",
         "5.0.0",
         "Answers the entries of several streams that come after given ids.",
         "O(log(S)+N) for each stream of S nodes and the N entries answered of it",
         "[COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
     ),
-    write("xreadgroup", Arity::at_least(7), STREAMS_OF_GROUP, read::xreadgroup).flags(Flags::BLOCKING).doc(
+    write("xreadgroup", Arity::at_least(7), STREAMS_OF_GROUP, read::xreadgroup).waits(&read::READ_GROUP).doc(
         "stream",
         "5.0.0",
         "Answers entries of several streams to one consumer of a group, which is to acknowledge them.",

@@ -3,8 +3,10 @@
 use super::group::Deliveries;
 use super::range::{contents, entry};
 use super::{group, ids};
-use crate::command::{Args, Cx, Fault};
+use crate::command::wait::Patience;
+use crate::command::{Args, Cx, Fault, Waits};
 use crate::resp::{Protocol, Reply, number};
+use crate::store::Kind;
 use crate::store::types::group::{DELIVERIES_MAX, Group, Pending, Seat};
 use crate::store::types::stream::{Id, Log, Stream};
 
@@ -30,8 +32,8 @@ struct Wanted<'a> {
     count_of_all: Option<usize>,
     /// Of the whole reply, in bytes.
     bytes_max: Option<usize>,
-    /// When to stop waiting, in milliseconds since the epoch; 0 is never.
-    block_until: Option<i64>,
+    /// How long to wait if there is nothing to tell.
+    block: Option<Patience>,
     /// And the consumer in it.
     group: Option<(&'a [u8], &'a [u8])>,
     /// Entries that have been idle for so many milliseconds are wanted too.
@@ -42,13 +44,13 @@ struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    fn read(args: &Args<'a>, of_group: bool, now_ms: u64) -> Result<Wanted<'a>, Fault> {
+    fn read(args: &Args<'a>, of_group: bool) -> Result<Wanted<'a>, Fault> {
         let mut wanted = Wanted::default();
         let mut options = args.options(1);
         while let Some(word) = options.next() {
             let more = options.left();
             if word.eq_ignore_ascii_case(b"block") && more > 0 {
-                wanted.block_until = Some(deadline(options.operand()?, now_ms)?);
+                wanted.block = Some(millis(options.operand()?)?);
             } else if word.eq_ignore_ascii_case(b"count") && more > 0 {
                 wanted.count = usize::try_from(options.int()?).unwrap_or(0);
             } else if word.eq_ignore_ascii_case(b"streams") && more > 0 {
@@ -101,15 +103,24 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// When to stop waiting.
-fn deadline(word: &[u8], now_ms: u64) -> Result<i64, Fault> {
+/// How long to wait, in milliseconds; 0 is for ever.
+fn millis(word: &[u8]) -> Result<Patience, Fault> {
     let timeout = number::parse_integer(word).ok_or(Fault::Because("ERR timeout is not an integer or out of range"))?;
     match timeout {
-        0 => Ok(0),
         ..0 => Err(Fault::Because("ERR timeout is negative")),
-        _ => timeout.checked_add_unsigned(now_ms).ok_or(Fault::Because("ERR timeout is out of range")),
+        // The time of day would not fit any more.
+        MILLIS_TOO_MANY.. => Err(Fault::Because("ERR timeout is out of range")),
+        _ => Ok(Patience::millis(timeout.unsigned_abs())),
     }
 }
+
+const MILLIS_TOO_MANY: i64 = i64::MAX - (1 << 46);
+
+/// XREAD .. BLOCK
+pub(super) const READ: Waits = Waits::until(Kind::Stream, |args| Wanted::read(args, false).ok()?.block);
+/// XREADGROUP .. BLOCK
+pub(super) const READ_GROUP: Waits =
+    Waits { even_without: true, ..Waits::until(Kind::Stream, |args| Wanted::read(args, true).ok()?.block) };
 
 /// Where to read on in a stream.
 #[derive(Clone, Copy)]
@@ -203,37 +214,38 @@ impl<'r, 'b> Account<'r, 'b> {
 /// Writes the streams that `each` tells of, which says how many those are; null if it is none.
 fn answer<'b>(
     wanted: &Wanted<'_>,
+    cx: &mut Cx<'_>,
     reply: &mut Reply<'b>,
-    each: impl FnOnce(&mut Account<'_, 'b>) -> Result<usize, Fault>,
+    each: impl FnOnce(&mut Cx<'_>, &mut Account<'_, 'b>) -> Result<usize, Fault>,
 ) -> Result<(), Fault> {
     let before = reply.mark();
     let streams = match reply.protocol() {
         Protocol::Resp2 => reply.array_later(),
         Protocol::Resp3 => reply.map_later(),
     };
-    match each(&mut Account::new(wanted, reply))? {
+    match each(cx, &mut Account::new(wanted, reply))? {
         0 => {
             reply.rewind(before);
-            nothing(wanted, reply);
+            cx.wait_or(|| reply.null_array())
         }
-        told => reply.close(streams, told),
+        told => {
+            reply.close(streams, told);
+            Ok(())
+        }
     }
-    Ok(())
-}
-
-/// No stream has anything to tell. Here a call with BLOCK will wait; for the time being it is told so at once, as in a transaction.
-fn nothing(wanted: &Wanted<'_>, reply: &mut Reply<'_>) {
-    let _ = wanted.block_until;
-    reply.null_array();
 }
 
 pub(super) fn xread(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-    let wanted = Wanted::read(args, false, cx.now.0)?;
-    for (key, word) in wanted.streams(args) {
-        cx.read_as::<Stream>(key)?;
-        From::read(word, false)?;
+    let wanted = Wanted::read(args, false)?;
+    let (first, count) = wanted.keys;
+    for (at, (key, word)) in wanted.streams(args).enumerate() {
+        let last = cx.read_as::<Stream>(key)?.map_or(Id::MIN, |stream| stream.last_id());
+        // What is the end now is to be the same place when the call is done again.
+        if matches!(From::read(word, false)?, From::Top) {
+            cx.rewrite(first + count + at, || ids::text(last).into());
+        }
     }
-    answer(&wanted, reply, |account| {
+    answer(&wanted, cx, reply, |cx, account| {
         let mut streams = 0;
         for (key, word) in wanted.streams(args) {
             let Some(stream) = cx.read_as::<Stream>(key)?.filter(|_| !account.full) else { continue };
@@ -254,7 +266,7 @@ pub(super) fn xread(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
 
 pub(super) fn xreadgroup(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let now = cx.now.0;
-    let wanted = Wanted::read(args, true, now)?;
+    let wanted = Wanted::read(args, true)?;
     let Some((name, consumer)) = wanted.group else { return Err(Fault::Syntax) };
     for (key, word) in wanted.streams(args) {
         if cx.read_as::<Stream>(key)?.and_then(|stream| stream.groups().get(name)).is_none() {
@@ -268,7 +280,7 @@ pub(super) fn xreadgroup(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
         // What is delivered once more changes nothing that would be missed.
         record.nothing();
     }
-    answer(&wanted, reply, |account| {
+    let answered = answer(&wanted, cx, reply, |cx, account| {
         let mut streams = 0;
         for (key, word) in wanted.streams(args) {
             let Some(mut stream) = cx.edit_unwatched_as::<Stream>(key)? else { continue };
@@ -308,9 +320,9 @@ pub(super) fn xreadgroup(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>
             group::told_joined(cx, key, is_new);
         }
         Ok(streams)
-    })?;
+    });
     cx.changed(changed);
-    Ok(())
+    answered
 }
 
 /// Entries on their way to a consumer.

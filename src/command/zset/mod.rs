@@ -14,11 +14,14 @@ mod scan;
 mod score;
 pub(super) mod store;
 
-use crate::command::{Access, Arity, Categories, KeySpec, Row, Run, spec};
+use crate::command::{Access, Arity, Categories, Find, Flags, KeySpec, Row, Run, spec};
 
 const UPDATE: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::UPDATE))];
 const TAKE: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::ACCESS).and(Access::DELETE))];
 const TAKE_COUNTED: &[KeySpec] = &[KeySpec::counted(1, 1, Access::RW.and(Access::ACCESS).and(Access::DELETE))];
+const TAKE_ANY_WAITING: &[KeySpec] =
+    &[KeySpec { begin: 1, find: Find::Range { last: -2, step: 1 }, access: Access::RW.and(Access::ACCESS).and(Access::DELETE) }];
+const TAKE_COUNTED_WAITING: &[KeySpec] = &[KeySpec::counted(2, 1, Access::RW.and(Access::ACCESS).and(Access::DELETE))];
 const ADJUST: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::ACCESS).and(Access::UPDATE))];
 const DELETE: &[KeySpec] = &[KeySpec::at(1, Access::RW.and(Access::DELETE))];
 const READ: &[KeySpec] = &[KeySpec::at(1, Access::RO.and(Access::ACCESS))];
@@ -260,5 +263,26 @@ pub(crate) static TABLE: &[Row] = &[
         "Keeps what ZDIFF would answer as a sorted set at another key.",
         "O(N)+O(M*log(M)) for N members together, M of them in the result",
         "destination numkeys key [key ...]",
+    ),
+    write("bzpopmin", Arity::at_least(3), TAKE_ANY_WAITING, pop::bzpopmin).waits(&pop::POP).flags(Flags::NOSCRIPT).fast().doc(
+        "sorted-set",
+        "5.0.0",
+        "Takes the member of the lowest score out of the first of several sorted sets that is there, and waits for one if none is.",
+        "O(log(N)) for N members",
+        "key [key ...] timeout",
+    ),
+    write("bzpopmax", Arity::at_least(3), TAKE_ANY_WAITING, pop::bzpopmax).waits(&pop::POP).flags(Flags::NOSCRIPT).fast().doc(
+        "sorted-set",
+        "5.0.0",
+        "Takes the member of the highest score out of the first of several sorted sets that is there, and waits for one if none is.",
+        "O(log(N)) for N members",
+        "key [key ...] timeout",
+    ),
+    write("bzmpop", Arity::at_least(5), TAKE_COUNTED_WAITING, pop::bzmpop).waits(&pop::POP_MANY).doc(
+        "sorted-set",
+        "7.0.0",
+        "Takes members of the lowest or highest scores out of the first of several sorted sets that is there, and waits for one if none is.",
+        "O(K)+O(M*log(N)) for K keys and M members taken of N",
+        "timeout numkeys key [key ...] <MIN | MAX> [COUNT count]",
     ),
 ];

@@ -1,7 +1,10 @@
-//! Members of the lowest or highest scores leave: ZPOPMIN and ZPOPMAX from one set, ZMPOP from the first that there is.
+//! Members of the lowest or highest scores leave: ZPOPMIN and ZPOPMAX from one set, ZMPOP from the first that there is. BZPOPMIN, BZPOPMAX and
+//! BZMPOP wait for one if there is none.
 
-use crate::command::{Args, Classes, Cx, Fault, decimal};
+use crate::command::wait::seconds;
+use crate::command::{Args, Classes, Cx, Fault, Waits, decimal};
 use crate::resp::{Protocol, Reply, number};
+use crate::store::Kind;
 use crate::store::types::SortedSet;
 use crate::store::types::zset::Score;
 
@@ -40,42 +43,106 @@ fn pop_of_one(cx: &mut Cx<'_>, args: &Args<'_>, end: End, reply: &mut Reply<'_>)
 
 /// ZMPOP numkeys key \[key ...\] MIN | MAX \[COUNT count\]
 pub(super) fn zmpop(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-    let positive = |word: &[u8], fault| {
-        let number = number::parse_integer(word).filter(|&number| number > 0);
-        number.map(|number| usize::try_from(number).unwrap_or(usize::MAX)).ok_or(Fault::Because(fault))
-    };
-    let keys = positive(args.get(1), NO_KEYS)?;
-    let at = keys.checked_add(2).filter(|&at| at < args.len()).ok_or(Fault::Syntax)?;
-    let end = match args.get(at) {
-        word if word.eq_ignore_ascii_case(b"min") => End::Lowest,
-        word if word.eq_ignore_ascii_case(b"max") => End::Highest,
-        _ => return Err(Fault::Syntax),
-    };
-    let mut count = None;
-    let mut options = args.options(at + 1);
-    while let Some(word) = options.next() {
-        if count.is_some() || !word.eq_ignore_ascii_case(b"count") {
-            return Err(Fault::Syntax);
-        }
-        count = Some(positive(options.operand()?, NO_COUNT)?);
+    if !Wanted::read(args, 1)?.pop(cx, args, reply)? {
+        reply.null_array();
     }
-    for key in args.from(2).take(keys) {
-        let begin = |popped, reply: &mut Reply<'_>| {
-            reply.array(2);
+    Ok(())
+}
+
+/// BZPOPMIN and BZPOPMAX: the timeout is the last word.
+pub(super) const POP: Waits = Waits::until(Kind::SortedSet, |args| seconds(args.get(args.len() - 1)).ok());
+/// BZMPOP: it is the first.
+pub(super) const POP_MANY: Waits = Waits::until(Kind::SortedSet, |args| seconds(args.get(1)).ok());
+
+pub(super) fn bzpopmin(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    pop_first(cx, args, End::Lowest, reply)
+}
+
+pub(super) fn bzpopmax(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    pop_first(cx, args, End::Highest, reply)
+}
+
+/// One member of the first set that is there, between its key and its score.
+fn pop_first(cx: &mut Cx<'_>, args: &Args<'_>, end: End, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let keys = args.len() - 2;
+    seconds(args.get(keys + 1))?;
+    for key in args.from(1).take(keys) {
+        let begin = |_, reply: &mut Reply<'_>| {
+            reply.array(3);
             reply.bulk(key);
-            reply.array(popped);
         };
-        let count = count.unwrap_or(1);
-        if let Some(popped) = pop(cx, key, count, end, true, begin, reply)? {
-            if let Some(record) = cx.record() {
-                let command: &[u8] = if end == End::Lowest { b"ZPOPMIN" } else { b"ZPOPMAX" };
-                record.instead([command, key, &decimal(popped as u64)]);
-            }
+        if let Some(popped) = pop(cx, key, 1, end, false, begin, reply)? {
+            record(cx, key, end, popped);
             return Ok(());
         }
     }
-    reply.null_array();
-    Ok(())
+    cx.wait_or(|| reply.null_array())
+}
+
+/// BZMPOP timeout numkeys key \[key ...\] MIN | MAX \[COUNT count\]
+pub(super) fn bzmpop(cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    let wanted = Wanted::read(args, 2)?;
+    seconds(args.get(1))?;
+    if wanted.pop(cx, args, reply)? { Ok(()) } else { cx.wait_or(|| reply.null_array()) }
+}
+
+/// What ZMPOP and BZMPOP were asked for.
+struct Wanted {
+    /// The first key, and how many there are.
+    keys: (usize, usize),
+    end: End,
+    count: usize,
+}
+
+impl Wanted {
+    /// Reads the words from the number of keys on.
+    fn read(args: &Args<'_>, at: usize) -> Result<Wanted, Fault> {
+        let positive = |word: &[u8], fault| {
+            let number = number::parse_integer(word).filter(|&number| number > 0);
+            number.map(|number| usize::try_from(number).unwrap_or(usize::MAX)).ok_or(Fault::Because(fault))
+        };
+        let keys = positive(args.get(at), NO_KEYS)?;
+        let end_at = keys.checked_add(at + 1).filter(|&at| at < args.len()).ok_or(Fault::Syntax)?;
+        let end = match args.get(end_at) {
+            word if word.eq_ignore_ascii_case(b"min") => End::Lowest,
+            word if word.eq_ignore_ascii_case(b"max") => End::Highest,
+            _ => return Err(Fault::Syntax),
+        };
+        let mut count = None;
+        let mut options = args.options(end_at + 1);
+        while let Some(word) = options.next() {
+            if count.is_some() || !word.eq_ignore_ascii_case(b"count") {
+                return Err(Fault::Syntax);
+            }
+            count = Some(positive(options.operand()?, NO_COUNT)?);
+        }
+        Ok(Wanted { keys: (at + 1, keys), end, count: count.unwrap_or(1) })
+    }
+
+    /// Takes members out of the first set that is there; false if none is.
+    fn pop(&self, cx: &mut Cx<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<bool, Fault> {
+        let (first, keys) = self.keys;
+        for key in args.from(first).take(keys) {
+            let begin = |popped, reply: &mut Reply<'_>| {
+                reply.array(2);
+                reply.bulk(key);
+                reply.array(popped);
+            };
+            if let Some(popped) = pop(cx, key, self.count, self.end, true, begin, reply)? {
+                record(cx, key, self.end, popped);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// What the journal is told: how many left, from one set.
+fn record(cx: &mut Cx<'_>, key: &[u8], end: End, popped: usize) {
+    if let Some(record) = cx.record() {
+        let command: &[u8] = if end == End::Lowest { b"ZPOPMIN" } else { b"ZPOPMAX" };
+        record.instead([command, key, &decimal(popped as u64)]);
+    }
 }
 
 /// Takes up to `count` members out of a set and answers them behind what `begin` writes; nothing if there is no set. Says how many.

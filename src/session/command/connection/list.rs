@@ -91,6 +91,7 @@ impl std::fmt::Display for Flags<'_> {
             (tracks(&|_| true), 't'),
             (tracks(&|tracking| tracking.is_broken), 'R'),
             (tracks(&|tracking| tracking.prefixes.is_some()), 'B'),
+            (client.waits(), 'b'),
             (client.ending.get(), 'A'),
             (client.unix, 'U'),
             (client.no_evict.get(), 'e'),

@@ -11,6 +11,7 @@ mod ping;
 mod reset;
 mod select;
 mod tracking;
+mod unblock;
 
 use crate::command::{Arity, Categories, Flags, Secret};
 use crate::session::SessionRow;
@@ -168,6 +169,13 @@ pub(crate) static TABLE: &[SessionRow] = &[
         "Ends a pause before its time.",
         "O(N) where N is the number of paused clients",
         "",
+    ),
+    SessionRow::ask("client|unblock", Arity::at_least(3), unblock::run).flags(OTHERS).categories(Categories::CONNECTION).doc(
+        "connection",
+        "5.0.0",
+        "Lets a connection give up that waits for a key, as if its time were over or with an error.",
+        "O(N) where N is the number of connections",
+        "client-id [TIMEOUT | ERROR]",
     ),
     SessionRow::ask("client|tracking", Arity::at_least(3), tracking::run).flags(OWN).categories(Categories::CONNECTION).doc(
         "connection",

@@ -58,7 +58,8 @@ async fn done(session: &mut Session, block: &Block, watched: Option<&Watched>, r
         }
     }
     watched.into_iter().flat_map(|watched| &watched.keys).for_each(|key| needs.watched(key));
-    let answers_itself = !asks_shards || block.calls.iter().any(|call| !matches!(call.handler, Handler::Data(_) | Handler::Script(_)));
+    let answers_itself =
+        !asks_shards || block.calls.iter().any(|call| !matches!(call.handler, Handler::Data(_) | Handler::Waits(_) | Handler::Script(_)));
     let way = needs.way(watched.is_some(), answers_itself);
     let later = match way {
         Way::Hold(owners) => {
@@ -102,7 +103,7 @@ async fn done(session: &mut Session, block: &Block, watched: Option<&Watched>, r
                 Reply::new(&mut written, protocol).integer(i64::try_from(receivers).unwrap_or(i64::MAX));
                 Ok(())
             }
-            Handler::Data(_) | Handler::Script(_) | Handler::Here(_) | Handler::Container => Ok(()),
+            Handler::Data(_) | Handler::Waits(_) | Handler::Script(_) | Handler::Here(_) | Handler::Container => Ok(()),
         };
         settle(session, &call, result, &mut written);
         round.fill(number, written);
@@ -139,7 +140,7 @@ fn assemble(session: &mut Session, block: &Block, rows: &[Option<&'static Row>],
                 round.answer(session.protocol, false, |reply| reply.raw(&written));
             }
             (Handler::Ask(_) | Handler::Post(_), _) => later.push((round.answer_later(), *call)),
-            (Handler::Data(_) | Handler::Script(_), _) => {}
+            (Handler::Data(_) | Handler::Waits(_) | Handler::Script(_), _) => {}
             (Handler::Container, _) => round.answer(session.protocol, false, |reply| reply.error(&Fault::Arity(call.spec.name).text())),
         }
     }
@@ -149,7 +150,7 @@ fn assemble(session: &mut Session, block: &Block, rows: &[Option<&'static Row>],
 /// The row that shards run, if they do. A script that is not known yet may be loaded before its turn comes, and may then look at any key.
 fn row_of(session: &Session, call: &Queued, args: &Args<'_>) -> Option<&'static Row> {
     match call.handler {
-        Handler::Data(row) => Some(row),
+        Handler::Data(row) | Handler::Waits(row) => Some(row),
         Handler::Script(script) => Some(session.place(script, args).unwrap_or(&script.far)),
         Handler::Here(_) | Handler::Ask(_) | Handler::Post(_) | Handler::Container => None,
     }

@@ -44,9 +44,11 @@ pub(super) fn clients(figures: &Figures, text: &mut Text) {
     text.field("maxclients", figures.settings.maxclients);
     text.field("client_recent_max_input_buffer", 0);
     text.field("client_recent_max_output_buffer", 0);
-    text.field("blocked_clients", 0);
+    text.field("blocked_clients", figures.whole.waiting);
     text.field("tracking_clients", figures.tracking.0);
     text.field("clients_in_timeout_table", 0);
+    text.field("total_blocking_keys", figures.whole.awaited_keys);
+    text.field("total_blocking_keys_on_nokey", figures.whole.awaited_keys_even_without);
 }
 
 pub(super) fn memory(figures: &Figures, text: &mut Text) {

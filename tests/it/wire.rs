@@ -103,6 +103,11 @@ impl Wire {
         self.closed && self.arrived.is_empty()
     }
 
+    /// Has the server closed, as far as was seen? What came before may still be unread.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     fn receive(&mut self, patience: Duration) {
         let mut room = [0; 16 * 1024];
         // A limit of zero would mean none.

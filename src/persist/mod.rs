@@ -6,7 +6,7 @@
 //!
 //! The journal: [`gather`] puts pages of all shards in one order and [`history`] makes the bytes of the log of them; [`journal`] keeps them in files,
 //! in batches that [`frame`] guards, which [`manifest`] lists; [`scribe`] is the thread that does it. [`reader`] reads them, and tells a torn end from rot;
-//! [`recover`] does again what they say, and goes on with them.
+//! [`mod@recover`] does again what they say, and goes on with them.
 
 pub(crate) mod disk;
 pub(crate) mod frame;

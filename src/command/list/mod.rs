@@ -32,7 +32,7 @@ const fn write(name: &'static str, arity: Arity, keys: &'static [KeySpec], run: 
     spec::write(name, arity, keys, run).categories(Categories::LIST)
 }
 
-/// As [`write`], and waits for what is not there yet.
+/// As [`write()`], and waits for what is not there yet.
 const fn wait(name: &'static str, arity: Arity, keys: &'static [KeySpec], run: Run, waits: &'static Waits) -> Row {
     write(name, arity, keys, run).waits(waits)
 }

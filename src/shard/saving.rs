@@ -4,6 +4,7 @@
 //! because an entry is about to change cannot rest; it stays here, up to a limit, beyond which the snapshot is given up.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,14 +20,15 @@ const STEP_BYTES: usize = 4 << 10;
 /// What may wait here. A snapshot whose disk is so far behind the writes of clients is given up, since the memory is theirs.
 const OWED_BYTES_MAX: usize = 256 << 20;
 
-/// Of the time between two looks at it the walk takes this part.
-const SHARE: u64 = 5;
-/// Nanoseconds of work when somebody else has work too: at least, at most.
-const SLICE_MIN: u64 = 20_000;
+/// While clients ask for something the walk takes this part of the time.
+const SHARE: u64 = 6;
+/// Nanoseconds that pass at least between two slices then: a slice is worth beginning.
+const PAUSE_MIN: u64 = 100_000;
+/// And what a slice takes at most.
 const SLICE_MAX: u64 = 1_000_000;
-/// Below this between two looks nobody else had anything to do. Then a slice may be longer, but so short that who comes now hardly waits.
-const IDLE: u64 = 40_000;
-const SLICE_IDLE: u64 = 400_000;
+/// When nobody has asked for anything for so long, slices follow one another; but they are so short that who comes now hardly waits.
+const IDLE: u64 = 3_000_000;
+const SLICE_IDLE: u64 = 200_000;
 
 /// The beginning of a snapshot, for one shard.
 pub(crate) struct Save {
@@ -80,6 +82,8 @@ pub(crate) struct Saving {
     given_up: Option<Ending>,
     /// When the last slice ended.
     last: u64,
+    /// When somebody asked for something last.
+    asked: u64,
 }
 
 impl Saving {
@@ -96,23 +100,33 @@ impl Saving {
             owed_bytes: 0,
             given_up: None,
             last: shard.ticks(),
+            asked: shard.ticks(),
         }
     }
 
     /// Returns when it is time to go on, if nothing else is to be done.
     pub(crate) async fn is_due(&self) {
-        if self.owed.is_empty() {
+        if !self.owed.is_empty() {
+            let _ = self.pieces.reserve().await;
+        } else if self.last.saturating_sub(self.asked) > IDLE {
             tokio::task::yield_now().await;
         } else {
-            let _ = self.pieces.reserve().await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
-    /// A slice of the work. True if it was the last.
-    pub(crate) fn go_on(&mut self, shard: &mut Shard) -> bool {
+    /// A slice of the work, if one is due. `is_asked`: somebody asked for something since the last look. True if it was the last.
+    pub(crate) fn go_on(&mut self, shard: &mut Shard, is_asked: bool) -> bool {
         let start = shard.ticks();
+        if is_asked {
+            self.asked = start;
+        }
         let passed = start.saturating_sub(self.last);
-        let slice = if passed < IDLE { SLICE_IDLE } else { (passed / SHARE).clamp(SLICE_MIN, SLICE_MAX) };
+        let slice = match () {
+            () if start.saturating_sub(self.asked) > IDLE => SLICE_IDLE,
+            () if passed < PAUSE_MIN => return false,
+            () => (passed / SHARE).min(SLICE_MAX),
+        };
         let is_over = loop {
             let is_written = self.collect(shard);
             self.send(shard);

@@ -98,7 +98,7 @@ pub(crate) async fn run(
         }
         shard.rest();
         if let Some(under_way) = &mut saving
-            && under_way.go_on(&mut shard)
+            && under_way.go_on(&mut shard, received != usize::MAX)
         {
             saving = None;
         }

@@ -126,7 +126,7 @@ impl Shard {
             if !self.is_heard {
                 cx.hush();
             }
-            let done = run_from(batch, from, true, &mut cx, &mut self.meter, into(&mut self.tally.commands));
+            let done = run_from(batch, from, &mut cx, &mut self.meter, into(&mut self.tally.commands));
             self.serve(now);
             match done {
                 Some(next) => from = next,
@@ -463,13 +463,7 @@ const REPLY_BUDGET: usize = 1 << 20;
 /// Runs a batch on whatever its context can reach: a shard's own keyspace, or lent ones. `count` is told of every run of like calls that ended;
 /// the last goes on, perhaps in the next batch, until the meter is told to rest.
 pub(crate) fn run_calls(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, count: impl FnMut(u16, CommandTally)) {
-    let budget = if batch.may_stop { REPLY_BUDGET } else { usize::MAX };
-    if batch.replay {
-        cx.expiry = UnixMillis(0);
-    }
-    if !begin_watch(batch, cx) {
-        return;
-    }
+    let Some(budget) = begin(batch, 0, cx) else { return };
     let run = Run { budget, from: 0, serves: false };
     // Chosen once for the batch: while the journal is off and its client caches nothing, no call is asked about either.
     if !cx.is_recorded() && batch.reader.is_none() {
@@ -478,6 +472,15 @@ pub(crate) fn run_calls(batch: &mut Batch, cx: &mut Cx<'_>, meter: &mut Meter, c
         run_attended(batch, cx, meter, run, count);
     }
     cx.collect_outdated();
+}
+
+/// What comes before the calls of a batch, or those from one on: how much their replies may grow to; `None` if they must not run.
+#[inline]
+fn begin(batch: &mut Batch, from: usize, cx: &mut Cx<'_>) -> Option<usize> {
+    if batch.replay {
+        cx.expiry = UnixMillis(0);
+    }
+    (from > 0 || begin_watch(batch, cx)).then_some(if batch.may_stop { REPLY_BUDGET } else { usize::MAX })
 }
 
 /// How far the calls of a batch are run.
@@ -492,22 +495,9 @@ struct Run {
 }
 
 /// Runs calls of a batch from one on while somebody waits: until that can be served. Returns the next call, unless the batch is done with.
-fn run_from(
-    batch: &mut Batch,
-    from: usize,
-    serves: bool,
-    cx: &mut Cx<'_>,
-    meter: &mut Meter,
-    count: impl FnMut(u16, CommandTally),
-) -> Option<usize> {
-    let budget = if batch.may_stop { REPLY_BUDGET } else { usize::MAX };
-    if batch.replay {
-        cx.expiry = UnixMillis(0);
-    }
-    if from == 0 && !begin_watch(batch, cx) {
-        return None;
-    }
-    run_attended(batch, cx, meter, Run { budget, from, serves }, count);
+fn run_from(batch: &mut Batch, from: usize, cx: &mut Cx<'_>, meter: &mut Meter, count: impl FnMut(u16, CommandTally)) -> Option<usize> {
+    let budget = begin(batch, from, cx)?;
+    run_attended(batch, cx, meter, Run { budget, from, serves: true }, count);
     cx.collect_outdated();
     (!batch.is_whole() && batch.reply.len() < budget).then_some(batch.ends.len())
 }
